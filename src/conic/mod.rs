@@ -1,0 +1,4 @@
+//! Conic programs.
+
+/// A conic program.
+pub struct Program;

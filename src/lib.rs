@@ -1,0 +1,40 @@
+//! isacopt: integrated sensing and communications (ISAC). Any system model with any compatible optimizer, from one
+//! config file, with convergence records and proven gaps.
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod config;
+pub mod conic;
+pub mod design;
+pub mod driver;
+pub mod error;
+pub mod instance;
+pub mod math;
+pub mod metric;
+pub mod model;
+pub mod optimizer;
+pub mod problem;
+pub mod radio;
+pub mod report;
+pub mod runner;
+pub mod scenario;
+pub mod scenarios;
+pub mod solvers;
+pub mod structure;
+pub mod trace;
+
+pub use design::{Block, Design, DesignSpace, Domain};
+pub use driver::{Run, StopRules};
+pub use error::{Error, InputError, Result};
+pub use math::{RandomStream, Streams};
+pub use metric::{Direction, Metric, MetricInfo, MetricSet, MetricValues};
+pub use model::{SystemModel, Workspace};
+pub use optimizer::{Budget, Cancel, Iterate, Optimizer, Requirement, Step};
+pub use problem::{Constraint, Evaluation, Evaluator, Limit, Objective, Problem, ProblemSpec};
+pub use scenario::Scenario;
+pub use structure::{Capability, Certificate, Refusal, Structure};
+pub use trace::{Outcome, Record, Status};
+
+// For the macros that solvers and scenarios use.
+#[doc(hidden)]
+pub use {inventory, schemars, typetag};

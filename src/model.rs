@@ -1,0 +1,201 @@
+//! System models: a scenario with all randomness drawn, that judges designs.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::design::{Design, DesignSpace};
+use crate::error::{InputError, Result};
+use crate::metric::{Metric, MetricInfo, MetricSet, MetricValues};
+use crate::problem::ProblemSpec;
+use crate::structure::Structure;
+
+/// A system with all randomness drawn: a design space, and the metrics of any design in it.
+///
+/// A model knows no solver. What makes its problems easier than a black box it offers through
+/// [`SystemModel::structure`].
+pub trait SystemModel: Send + Sync {
+    /// The scenario's name.
+    fn scenario(&self) -> &str;
+
+    /// The drawn system as the `instance` object of an instance file.
+    fn instance(&self) -> Value;
+
+    /// The designs that it judges.
+    fn space(&self) -> &DesignSpace;
+
+    /// The metrics that it knows, in the order in which [`MetricValues`] holds them.
+    fn metrics(&self) -> &[MetricInfo];
+
+    /// Scratch memory for [`SystemModel::evaluate`].
+    fn workspace(&self) -> Workspace {
+        Workspace::none()
+    }
+
+    /// The wanted metrics of a design in one pass. Hot path: allocates nothing.
+    ///
+    /// The design lies in the space. A value that is infinite or undefined is written as such; an error is for
+    /// misuse only.
+    fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()>;
+
+    /// Fills in derived blocks that a design left out.
+    fn complete(&self, _design: &mut Design, _absent: &[usize]) -> Result<()> {
+        Ok(())
+    }
+
+    /// The scenario's own problem (the paper's); a config may choose another.
+    fn default_problem(&self) -> ProblemSpec;
+
+    /// What this model offers for a problem: factories, nothing is computed before one is called.
+    fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure;
+
+    /// Named starting designs.
+    fn starts(&self) -> Vec<Named> {
+        Vec::new()
+    }
+
+    /// The starting design of a name from [`SystemModel::starts`].
+    fn start(&self, _name: &str) -> Option<Result<Design>> {
+        None
+    }
+
+    /// The paper's comparison schemes, by name; solvers to the user.
+    fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
+        Vec::new()
+    }
+}
+
+/// A name and what it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The name.
+    pub name: &'static str,
+    /// What it stands for.
+    pub description: &'static str,
+}
+
+/// A comparison scheme of a paper: a design without a search.
+pub trait Baseline: Send + Sync {
+    /// Its name, as a solver's `type`.
+    fn named(&self) -> Named;
+    /// The JSON Schema of its parameters; an object without properties where it has none.
+    fn parameters(&self) -> Value {
+        serde_json::json!({ "type": "object", "properties": {}, "additionalProperties": false })
+    }
+    /// Its design for a problem.
+    fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design>;
+}
+
+/// A model's scratch memory: made by it, handed back to it, opaque to everyone else.
+pub struct Workspace(Box<dyn Any + Send>);
+
+impl Workspace {
+    /// Scratch memory of any type.
+    pub fn new<T: Any + Send>(value: T) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// No scratch memory.
+    pub fn none() -> Self {
+        Self::new(())
+    }
+
+    /// The scratch memory, where it is of this type.
+    pub fn get<T: Any>(&mut self) -> Option<&mut T> {
+        self.0.downcast_mut()
+    }
+}
+
+/// The same model with further metrics behind its own.
+pub fn with_metrics(model: Arc<dyn SystemModel>, extra: Vec<Arc<dyn Metric>>) -> Result<Arc<dyn SystemModel>> {
+    if extra.is_empty() {
+        return Ok(model);
+    }
+    let mut metrics = model.metrics().to_vec();
+    for metric in &extra {
+        let id = &metric.info().id;
+        if metrics.iter().any(|m| &m.id == id) {
+            return Err(InputError::new("metric", format!("a second metric `{id}`"), "names that differ").into());
+        }
+        metrics.push(metric.info().clone());
+    }
+    if metrics.len() > 128 {
+        return Err(InputError::new("metric", format!("{} metrics", metrics.len()), "at most 128").into());
+    }
+    let own = MetricSet::first(model.metrics().len());
+    Ok(Arc::new(Extended { model, extra, metrics, own }))
+}
+
+struct Extended {
+    model: Arc<dyn SystemModel>,
+    extra: Vec<Arc<dyn Metric>>,
+    metrics: Vec<MetricInfo>,
+    own: MetricSet,
+}
+
+impl SystemModel for Extended {
+    fn scenario(&self) -> &str {
+        self.model.scenario()
+    }
+    fn instance(&self) -> Value {
+        self.model.instance()
+    }
+    fn space(&self) -> &DesignSpace {
+        self.model.space()
+    }
+    fn metrics(&self) -> &[MetricInfo] {
+        &self.metrics
+    }
+    fn workspace(&self) -> Workspace {
+        self.model.workspace()
+    }
+    /// The inner model writes its own metrics in place: the extra ones stand behind them in the same order.
+    fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()> {
+        let first = self.model.metrics().len();
+        let mut needed = wanted;
+        for (i, metric) in self.extra.iter().enumerate() {
+            if wanted.contains(first + i) {
+                needed = needed.union(metric.needs());
+            }
+        }
+        self.model.evaluate(design, needed.intersection(self.own), work, out)?;
+        for (i, metric) in self.extra.iter().enumerate().filter(|(i, _)| wanted.contains(first + i)) {
+            // Taken out and put back, so that the metric may read the values while its own slot is written.
+            let mut value = [0.0; 1];
+            if metric.info().is_scalar() {
+                metric.value(self.model.as_ref(), design, out, &mut value)?;
+                out.set(first + i, value[0]);
+            } else {
+                let mut values = vec![0.0; metric.info().len()];
+                metric.value(self.model.as_ref(), design, out, &mut values)?;
+                out.slot(first + i).copy_from_slice(&values);
+            }
+        }
+        Ok(())
+    }
+    fn complete(&self, design: &mut Design, absent: &[usize]) -> Result<()> {
+        self.model.complete(design, absent)
+    }
+    fn default_problem(&self) -> ProblemSpec {
+        self.model.default_problem()
+    }
+    fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
+        let foreign = problem
+            .metrics()
+            .find(|id| self.metrics.iter().position(|m| m.id == **id).is_none_or(|i| !self.own.contains(i)));
+        match foreign {
+            Some(id) => Structure::none(&format!("`{id}` is not the model's own metric: it can only be evaluated")),
+            None => Arc::clone(&self.model).structure(problem),
+        }
+    }
+    fn starts(&self) -> Vec<Named> {
+        self.model.starts()
+    }
+    fn start(&self, name: &str) -> Option<Result<Design>> {
+        self.model.start(name)
+    }
+    fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
+        self.model.baselines()
+    }
+}

@@ -1,0 +1,3 @@
+//! The published systems, one folder each. Scenarios know no solver.
+
+pub mod monostatic;

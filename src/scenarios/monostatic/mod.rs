@@ -1,0 +1,6 @@
+//! Monostatic massive MIMO ISAC (paper 001): one base station with planar arrays serves users by MRT or ZF and
+//! measures the azimuth and elevation of a target.
+
+mod instance;
+
+pub use instance::{Array, Instance, Pointing, Precoder};

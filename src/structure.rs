@@ -1,0 +1,231 @@
+//! What a problem offers beyond evaluation. A capability belongs to a model *and* a problem; each is a factory that
+//! gives a fresh workspace, or a refusal that says why in words that `isacopt list` prints.
+
+use serde_json::Value;
+
+use crate::conic::Program;
+use crate::design::Design;
+use crate::error::Result;
+
+/// The ways in which a problem can be easier than a black box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// A feasible start, or proof that there is none: [`Feasibility`].
+    Feasibility,
+    /// Gradients of objective and constraints: [`Gradient`].
+    Gradient,
+    /// A convex program, tight at a design and a valid bound elsewhere: [`Surrogate`].
+    Surrogate,
+    /// The exact maximiser of such a surrogate without a conic solver: [`Majorizer`].
+    Majorizer,
+    /// The global optimum by a special argument: [`Exact`].
+    Exact,
+    /// A proven bound on the optimum: [`Bound`].
+    Bound,
+    /// A sensible split into blocks.
+    Blocks,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Feasibility, Self::Gradient, Self::Surrogate, Self::Majorizer, Self::Exact, Self::Bound, Self::Blocks];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Feasibility => "feasibility",
+            Self::Gradient => "gradient",
+            Self::Surrogate => "surrogate",
+            Self::Majorizer => "majorizer",
+            Self::Exact => "exact",
+            Self::Bound => "bound",
+            Self::Blocks => "blocks",
+        }
+    }
+}
+
+/// Why a capability is not offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub String);
+
+impl Refusal {
+    /// A refusal with its reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A factory of fresh workspaces, or the reason why there is none.
+pub type Offer<T> = Result<Box<dyn Fn() -> Box<T> + Send + Sync>, Refusal>;
+
+/// What a problem offers, one field a way of being easy.
+pub struct Structure {
+    /// A feasible start, or proof that there is none.
+    pub feasibility: Offer<dyn Feasibility>,
+    /// Gradients of objective and constraints.
+    pub gradient: Offer<dyn Gradient>,
+    /// A convex program, tight at a design and a valid bound elsewhere.
+    pub surrogate: Offer<dyn Surrogate>,
+    /// The exact maximiser of such a surrogate.
+    pub majorizer: Offer<dyn Majorizer>,
+    /// The global optimum by a special argument.
+    pub exact: Offer<dyn Exact>,
+    /// A proven bound on the optimum.
+    pub bound: Offer<dyn Bound>,
+    /// A sensible split into blocks or groups, by name, in the order in which to take them.
+    pub blocks: Result<Vec<String>, Refusal>,
+}
+
+impl Structure {
+    /// Nothing but evaluation, for one reason. Models start from it and fill in what they have:
+    /// `Structure { exact: ..., ..Structure::none("...") }`.
+    pub fn none(reason: &str) -> Self {
+        let no = || Refusal::new(reason);
+        Self {
+            feasibility: Err(no()),
+            gradient: Err(no()),
+            surrogate: Err(no()),
+            majorizer: Err(no()),
+            exact: Err(no()),
+            bound: Err(no()),
+            blocks: Err(no()),
+        }
+    }
+
+    /// Whether a capability is offered, or why not.
+    pub fn offers(&self, capability: Capability) -> Result<(), Refusal> {
+        fn state<T>(offer: &Result<T, Refusal>) -> Result<(), Refusal> {
+            offer.as_ref().map(|_| ()).map_err(Clone::clone)
+        }
+        match capability {
+            Capability::Feasibility => state(&self.feasibility),
+            Capability::Gradient => state(&self.gradient),
+            Capability::Surrogate => state(&self.surrogate),
+            Capability::Majorizer => state(&self.majorizer),
+            Capability::Exact => state(&self.exact),
+            Capability::Bound => state(&self.bound),
+            Capability::Blocks => state(&self.blocks),
+        }
+    }
+}
+
+/// What proves a claim, as named numbers that `isacopt verify` can check without the solver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Certificate {
+    /// The kind of argument: "dual", "closed_form", "infeasibility" ...
+    pub kind: &'static str,
+    /// Its numbers, by name.
+    pub values: Vec<(&'static str, Vec<f64>)>,
+}
+
+impl Certificate {
+    /// As JSON: `{"kind": ..., name: [numbers]}`.
+    pub fn to_json(&self) -> Value {
+        let mut object = serde_json::Map::new();
+        object.insert("kind".into(), self.kind.into());
+        for (name, values) in &self.values {
+            object.insert((*name).into(), values.iter().map(|x| crate::metric::number_json(*x)).collect());
+        }
+        Value::Object(object)
+    }
+}
+
+/// Whether a problem has a feasible design.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Feasible {
+    /// It has: here is one.
+    Yes(Design),
+    /// It has none.
+    No {
+        /// A design with the least largest violation.
+        least_violating: Design,
+        /// The least factor by which all limits would have to be loosened; above 1.
+        ratio: f64,
+        /// What proves it.
+        certificate: Certificate,
+    },
+    /// Not known.
+    Unknown,
+}
+
+/// Feasible starts and repairs.
+pub trait Feasibility: Send {
+    /// A feasible design, or proof that there is none.
+    fn assess(&mut self) -> Result<Feasible>;
+    /// Moves a design of the space to a feasible one near it; whether it could.
+    fn repair(&mut self, design: &mut Design) -> bool;
+}
+
+/// Derivatives in the design's coordinates.
+///
+/// Constraint rows are the problem's limits in order, written `c(x) <= 0` and scaled as relative violations.
+pub trait Gradient: Send {
+    /// The number of constraint rows.
+    fn rows(&self) -> usize;
+    /// Objective (in its own direction) and its gradient.
+    fn objective(&mut self, design: &Design, gradient: &mut [f64]) -> f64;
+    /// Constraint values, and their Jacobian row-major.
+    fn constraints(&mut self, design: &Design, values: &mut [f64], jacobian: &mut [f64]);
+}
+
+/// A convex program whose optimum never lies below the objective at the design where it was built, and whose
+/// feasible points are feasible.
+pub trait Surrogate: Send {
+    /// The program, with the data of the last [`Surrogate::at`].
+    fn program(&mut self) -> &mut Program;
+    /// Updates the program's data in place, tight at this design.
+    fn at(&mut self, design: &Design) -> Result<()>;
+    /// The design that a solution of the program stands for.
+    fn read(&self, solution: &[f64], design: &mut Design);
+}
+
+/// The exact maximiser of a surrogate, without a conic solver.
+pub trait Majorizer: Send {
+    /// The maximiser of the surrogate that is tight at `design`.
+    fn maximize(&mut self, design: &Design, out: &mut Design) -> Result<()>;
+}
+
+/// What an exact method found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExactOutcome {
+    /// The global optimum.
+    Optimal {
+        /// A proven bound on the optimum.
+        bound: f64,
+        /// What proves it.
+        certificate: Certificate,
+    },
+    /// There is no feasible design; the least-violating one was written.
+    Infeasible {
+        /// What proves it.
+        certificate: Certificate,
+    },
+}
+
+/// The global optimum by a special argument.
+pub trait Exact: Send {
+    /// Writes the optimum.
+    fn solve(&mut self, out: &mut Design) -> Result<ExactOutcome>;
+}
+
+/// A proven bound on the optimum of the full problem.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProvenBound {
+    /// No feasible design is better.
+    pub value: f64,
+    /// What proves it.
+    pub certificate: Certificate,
+}
+
+/// A proven bound, computed once per problem and not timed.
+pub trait Bound: Send {
+    /// The bound, or none where the problem is infeasible.
+    fn bound(&mut self) -> Result<Option<ProvenBound>>;
+}
