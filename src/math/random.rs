@@ -130,9 +130,9 @@ mod tests {
     fn the_stream_is_portable() {
         // Frozen: a change here changes every published result.
         let mut stream = RandomStream::keyed(1, "user position", "monostatic", 0, 0);
-        let drawn = [stream.uniform(), stream.uniform(), stream.normal()];
-        let mut again = RandomStream::keyed(1, "user position", "monostatic", 0, 0);
-        assert_eq!(drawn, [again.uniform(), again.uniform(), again.normal()]);
-        assert!((0.0..1.0).contains(&drawn[0]));
+        assert_eq!(
+            [stream.uniform(), stream.uniform(), stream.normal()],
+            [0.048487727999508734, 0.5198020958514515, -0.812113700272162]
+        );
     }
 }
