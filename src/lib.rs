@@ -16,6 +16,7 @@ pub mod optimizer;
 pub mod problem;
 pub mod radio;
 pub mod report;
+pub mod results;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;
