@@ -62,6 +62,15 @@ impl Error {
         }
     }
 
+    /// Puts the keys of input errors under the path of the object that holds them.
+    #[must_use]
+    pub fn under(self, place: &str) -> Self {
+        match self {
+            Self::Input(errors) => Self::Input(errors.into_iter().map(|e| e.under(place)).collect()),
+            other => other,
+        }
+    }
+
     /// The program's exit code: 2 for everything that the caller can mend.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -110,6 +119,16 @@ impl InputError {
             _ => format!("one of {}", valid.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", ")),
         };
         Self::new(key, format!("unknown name `{name}`"), allowed)
+    }
+
+    /// The same mistake, its key under the path of the object that holds it.
+    #[must_use]
+    pub fn under(self, place: &str) -> Self {
+        let key = match self.key.as_str() {
+            "" => place.to_string(),
+            key => format!("{place}.{key}"),
+        };
+        Self { key, ..self }
     }
 
     /// The same mistake, with its line.

@@ -1,6 +1,105 @@
-//! What a person types.
+//! What a person types. Results go to standard output, everything else to standard error.
+//!
+//! Exit codes: 0 where the program answered (also "infeasible"), 2 where the caller can mend something (arguments,
+//! files, a solver that does not fit), 1 where the program failed.
 
-/// Runs the program on the process's arguments.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod evaluate;
+mod setting;
+mod solve;
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use crate::optimizer::Cancel;
+
+/// Integrated sensing and communications: any system model with any compatible optimizer, with proven gaps.
+#[derive(Debug, Parser)]
+#[command(name = "isacopt", version, max_term_width = 100, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Evaluate(evaluate::Arguments),
+    Solve(solve::Arguments),
+}
+
+impl Command {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Evaluate(arguments) => evaluate::run(&arguments),
+            Self::Solve(arguments) => solve::run(&arguments),
+        }
+    }
+}
+
+/// Runs the program on the process's arguments. A program that links further solvers or scenarios calls this as its
+/// whole `main`.
+pub fn main() -> ExitCode {
+    report_panics_in_one_line();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // Help and version are answers; where nobody reads them any more there is nobody to tell.
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    match std::panic::catch_unwind(|| arguments.command.run()) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(Error::File { source, .. })) if source.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            complain(&error.to_string());
+            ExitCode::from(error.exit_code())
+        }
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Writes `error: ...` to standard error, a line a mistake.
+fn complain(message: &str) {
+    let mut out = std::io::stderr().lock();
+    for line in message.lines() {
+        // Nobody is left to tell where standard error is closed.
+        let _ = writeln!(out, "error: {line}");
+    }
+}
+
+fn report_panics_in_one_line() {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let what = text.unwrap_or("no message").replace('\n', " ");
+        let place = panic.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
+        complain(&format!("this is a mistake in isacopt, please report it: {what}{place}"));
+    }));
+}
+
+/// Writes to standard output. A reader that went away (`| head`) ends the program quietly.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    written.map_err(|source| Error::file("write", "standard output", source))
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+fn cancel_on_interrupt() -> Cancel {
+    let cancel = Cancel::default();
+    let flag = cancel.clone();
+    let handler = move || {
+        if flag.is_set() {
+            std::process::exit(130);
+        }
+        flag.set();
+    };
+    if ctrlc::set_handler(handler).is_err() {
+        complain("Ctrl-C cannot be caught here: it ends the program at once");
+    }
+    cancel
 }

@@ -1,0 +1,136 @@
+//! `isacopt evaluate`: the metrics of an instance file's designs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use comfy_table::Table;
+use serde_json::{Map, Value, json};
+
+use super::print;
+use crate::design::Design;
+use crate::error::{InputError, Result};
+use crate::instance::InstanceFile;
+use crate::metric::{MetricValues, number_json};
+use crate::model::SystemModel;
+use crate::problem::{Evaluator, Problem};
+use crate::scenario::scenarios;
+
+/// Judge the designs of an instance file: all metrics, and whether the limits hold
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The instance file
+    file: PathBuf,
+    /// Judge this design only
+    #[arg(long, value_name = "NAME")]
+    design: Option<String>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let file = InstanceFile::read(&arguments.file)?;
+    let judge = || -> Result<Value> {
+        let model = model(&file)?;
+        let problem = Problem::new(Arc::clone(&model), model.default_problem())?;
+        judge_designs(&file, &problem, arguments.design.as_deref())
+    };
+    let answer = judge().map_err(|e| e.in_file(&arguments.file))?;
+    if arguments.json { print(&answer.to_string()) } else { print(&tables(&answer)) }
+}
+
+/// The system that an instance file holds.
+pub fn model(file: &InstanceFile) -> Result<Arc<dyn SystemModel>> {
+    let known = scenarios();
+    match known.iter().find(|entry| entry.name == file.scenario) {
+        Some(entry) => (entry.read_instance)(&file.instance),
+        None => Err(InputError::unknown("scenario", &file.scenario, known.iter().map(|e| e.name)).into()),
+    }
+}
+
+/// Reads one of a file's designs, derived blocks filled in.
+pub fn read_design(model: &dyn SystemModel, name: &str, value: &Value) -> Result<Design> {
+    let place = format!("designs.{name}");
+    let (mut design, absent) = model.space().from_json(value, &place)?;
+    model.complete(&mut design, &absent)?;
+    Ok(design)
+}
+
+/// All metrics as JSON, in the model's order.
+pub fn metrics_json(model: &dyn SystemModel, values: &MetricValues) -> Value {
+    let entries = model.metrics().iter().enumerate();
+    Value::Object(entries.map(|(i, info)| (info.id.clone(), values.to_json(i, info))).collect())
+}
+
+/// What a design is worth: metrics, feasibility, violation.
+fn judge_design(judge: &mut Evaluator, design: &Design) -> Result<Value> {
+    let evaluation = judge.evaluate(design)?;
+    let model = Arc::clone(judge.problem().model());
+    let metrics = metrics_json(model.as_ref(), judge.metrics(design)?);
+    Ok(json!({
+        "metrics": metrics,
+        "feasible": evaluation.feasible(),
+        "violation": number_json(evaluation.violation),
+    }))
+}
+
+fn judge_designs(file: &InstanceFile, problem: &Arc<Problem>, only: Option<&str>) -> Result<Value> {
+    if let Some(name) = only
+        && !file.designs.contains_key(name)
+    {
+        return Err(InputError::unknown("designs", name, file.designs.keys().map(String::as_str)).into());
+    }
+    let mut judge = problem.evaluator();
+    let mut judged = Map::new();
+    for (name, value) in &file.designs {
+        // All are read: a bad design makes a bad file, whichever was asked for.
+        let design = read_design(problem.model().as_ref(), name, value)?;
+        if only.is_none_or(|only| only == name) {
+            judged.insert(name.clone(), judge_design(&mut judge, &design)?);
+        }
+    }
+    Ok(json!({ "scenario": file.scenario, "designs": judged }))
+}
+
+fn tables(answer: &Value) -> String {
+    let Some(designs) = answer["designs"].as_object().filter(|d| !d.is_empty()) else {
+        return "The file holds no designs.".into();
+    };
+    let tables = designs.iter().map(|(name, judged)| {
+        let feasible = if judged["feasible"] == true { "feasible" } else { "infeasible" };
+        format!("{name}: {feasible}, violation {}\n{}", short(&judged["violation"]), metric_table(&judged["metrics"]))
+    });
+    tables.collect::<Vec<_>>().join("\n\n")
+}
+
+/// Metrics as a table: name, value, unit.
+pub fn metric_table(metrics: &Value) -> Table {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(["metric", "value", "unit"]);
+    for (name, metric) in metrics.as_object().into_iter().flatten() {
+        table.add_row([name.clone(), short(&metric["value"]), metric["unit"].as_str().unwrap_or_default().to_string()]);
+    }
+    table
+}
+
+/// A value in six digits; of long lists the first and the last entries.
+pub fn short(value: &Value) -> String {
+    match value {
+        Value::Array(items) if items.len() > 8 => {
+            let shown = items[..4].iter().map(short).chain(["...".to_string()]);
+            let shown = shown.chain(items[items.len() - 2..].iter().map(short));
+            format!("{} ({} values)", shown.collect::<Vec<_>>().join(", "), items.len())
+        }
+        Value::Array(items) => items.iter().map(short).collect::<Vec<_>>().join(", "),
+        Value::String(text) => text.clone(),
+        Value::Null => "none".into(),
+        Value::Number(number) => match number.as_f64() {
+            Some(x) if x != 0.0 && !(1e-3..1e6).contains(&x.abs()) => format!("{x:.5e}"),
+            Some(x) => format!("{:.*}", 5usize.saturating_sub(x.abs().log10().max(0.0) as usize), x),
+            None => number.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
