@@ -20,6 +20,7 @@ pub mod results;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;
+pub mod simulation;
 pub mod solvers;
 pub mod structure;
 pub mod trace;
@@ -33,6 +34,7 @@ pub use model::{SystemModel, Workspace};
 pub use optimizer::{Budget, Cancel, Iterate, Optimizer, Requirement, Step};
 pub use problem::{Constraint, Evaluation, Evaluator, Limit, Objective, Problem, ProblemSpec};
 pub use scenario::Scenario;
+pub use simulation::{Simulation, SimulationFactory};
 pub use structure::{Capability, Certificate, Refusal, Structure};
 pub use trace::{Outcome, Record, Status};
 

@@ -9,6 +9,8 @@ use crate::design::{Design, DesignSpace};
 use crate::error::{InputError, Result};
 use crate::metric::{Metric, MetricInfo, MetricSet, MetricValues};
 use crate::problem::ProblemSpec;
+use crate::radio::Signal;
+use crate::simulation::SimulationFactory;
 use crate::structure::Structure;
 
 /// A system with all randomness drawn: a design space, and the metrics of any design in it.
@@ -62,6 +64,17 @@ pub trait SystemModel: Send + Sync {
 
     /// The paper's comparison schemes, by name; solvers to the user.
     fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
+        Vec::new()
+    }
+
+    /// The raw signals of a design by Monte-Carlo, as ground truth for the closed forms; none where there is no
+    /// simulation. It shares no code with [`SystemModel::evaluate`].
+    fn simulation(&self, _design: &Design) -> Option<SimulationFactory> {
+        None
+    }
+
+    /// The noiseless signals of a design as functions of all unknown parameters, as ground truth for the CRLBs.
+    fn signals(&self, _design: &Design) -> Vec<Signal> {
         Vec::new()
     }
 }
@@ -197,5 +210,11 @@ impl SystemModel for Extended {
     }
     fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
         self.model.baselines()
+    }
+    fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
+        self.model.simulation(design)
+    }
+    fn signals(&self, design: &Design) -> Vec<Signal> {
+        self.model.signals(design)
     }
 }
