@@ -24,6 +24,9 @@ pub struct Unknown {
     pub bounded_by: Option<(&'static str, usize)>,
 }
 
+/// Writes a noiseless signal for given parameters.
+pub type MeanSignal = Box<dyn Fn(&[f64], &mut [Complex<f64>]) + Send + Sync>;
+
 /// A noiseless signal as a function of all its unknown parameters, nuisances included.
 pub struct Signal {
     /// The parameters.
@@ -33,7 +36,7 @@ pub struct Signal {
     /// The number of complex samples.
     pub samples: usize,
     /// Writes the signal for given parameters.
-    pub mean: Box<dyn Fn(&[f64], &mut [Complex<f64>]) + Send + Sync>,
+    pub mean: MeanSignal,
 }
 
 impl Signal {

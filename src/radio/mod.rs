@@ -7,5 +7,5 @@ mod pilots;
 
 pub use channel_estimation::PilotEstimator;
 pub use fading::rayleigh;
-pub use fisher::{FisherInformation, Signal, Unknown};
+pub use fisher::{FisherInformation, MeanSignal, Signal, Unknown};
 pub use pilots::orthogonal_pilots;

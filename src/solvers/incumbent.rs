@@ -20,7 +20,6 @@ pub(crate) fn placed(problem: &Problem, mut design: Design) -> Result<Design> {
 }
 
 /// The given start, else the problem's own.
-
 pub(crate) fn first_design(problem: &Problem, start: Option<Design>, random: &mut RandomStream) -> Result<Design> {
     match start {
         Some(design) => placed(problem, design),
