@@ -2,6 +2,8 @@
 //! shape fits, every number is finite and in its domain, or one message says which is not.
 
 use std::cell::RefCell;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use num_complex::Complex;
@@ -12,7 +14,7 @@ use crate::error::{Error, InputError, Result};
 /// The format's name and version.
 pub const FORMAT: &str = "isacopt-instance/1";
 
-/// Files above this size are refused before they are read.
+/// Longer files are refused, in bytes.
 pub const LARGEST_FILE: u64 = 1 << 30;
 
 /// An instance file, read but not yet understood by its scenario.
@@ -93,21 +95,25 @@ impl InstanceFile {
     }
 }
 
-/// Reads a text file of bearable size.
+/// Reads a text file of bearable size; a byte order mark is passed over.
 pub fn read_text(path: &Path) -> Result<String> {
     let fail = |source| Error::file("read", path, source);
-    let size = std::fs::metadata(path).map_err(fail)?.len();
-    if size > LARGEST_FILE {
-        return Err(
-            InputError::new("", format!("a file of {size} bytes"), format!("at most {LARGEST_FILE} bytes")).into()
-        )
-        .map_err(|e: Error| e.in_file(path));
+    let mistake = |found: String, allowed: String| Error::from(InputError::new("", found, allowed)).in_file(path);
+    let mut bytes = Vec::new();
+    let mut read = || {
+        let file = File::open(path)?;
+        let stated = file.metadata()?.len();
+        // Pipes and devices state no length: the limit holds while reading, too.
+        if stated <= LARGEST_FILE { file.take(LARGEST_FILE + 1).read_to_end(&mut bytes) } else { Ok(usize::MAX) }
+    };
+    if read().map_err(fail)? as u64 > LARGEST_FILE {
+        return Err(mistake("a longer file".into(), format!("at most {LARGEST_FILE} bytes")));
     }
-    let bytes = std::fs::read(path).map_err(fail)?;
-    String::from_utf8(bytes).map_err(|e| {
+    let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        Error::from(InputError::new("", format!("a byte at {at} that is not UTF-8"), "UTF-8 text")).in_file(path)
-    })
+        mistake(format!("a byte at {at} that is not UTF-8"), "UTF-8 text".into())
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_string).unwrap_or(text))
 }
 
 fn missing(key: &str, allowed: &str) -> InputError {
@@ -199,7 +205,16 @@ impl<'a> Fields<'a> {
     }
 
     fn need(&self, key: &'static str, allowed: &str) -> Result<&'a Value> {
-        self.get(key).ok_or_else(|| InputError::new(self.path(key), "no such key", allowed).into())
+        self.get(key).ok_or_else(|| {
+            // A key of nearly this name is this one misspelled, unless it was asked for itself.
+            let known = self.known.borrow();
+            let near = |k: &&String| strsim::osa_distance(k, key) <= 2 && !known.contains(&k.as_str());
+            let found = match self.object.keys().find(near) {
+                Some(misspelled) => format!("no such key, but `{misspelled}`"),
+                None => "no such key".to_string(),
+            };
+            InputError::new(self.path(key), found, allowed).into()
+        })
     }
 
     /// A number of a domain.
@@ -326,44 +341,61 @@ fn vector_length(value: &Value) -> usize {
 
 /// A real array of a given shape from nested lists. Extra dimensions of size 1 are accepted.
 pub fn real_array(value: &Value, shape: &[usize], key: &str) -> Result<Vec<f64>> {
-    let mut values = Vec::with_capacity(shape.iter().product());
-    let mut found_shape = Vec::new();
-    flatten(value, key, 0, &mut found_shape, &mut values)?;
+    let mut nested = Nested { key, values: Vec::new(), shape: Vec::new(), position: Vec::new() };
+    nested.read(value)?;
     let squeezed = |s: &[usize]| s.iter().copied().filter(|n| *n != 1).collect::<Vec<_>>();
-    if squeezed(&found_shape) != squeezed(shape) {
-        return Err(InputError::new(key, format!("{} ", shape_text(&found_shape)).trim_end(), shape_text(shape)).into());
+    if squeezed(&nested.shape) != squeezed(shape) {
+        return Err(InputError::new(key, shape_text(&nested.shape), shape_text(shape)).into());
     }
-    Ok(values)
+    Ok(nested.values)
 }
 
-fn flatten(value: &Value, key: &str, depth: usize, shape: &mut Vec<usize>, values: &mut Vec<f64>) -> Result<()> {
-    let ragged = || Error::from(InputError::new(key, "lists of different lengths", "a full array"));
-    match value {
-        Value::Array(items) => {
-            if depth > 8 {
-                return Err(InputError::new(key, "lists nested too deeply", "at most 8 dimensions").into());
-            }
-            if shape.len() == depth {
-                if !values.is_empty() {
-                    return Err(ragged());
+/// Nested lists on their way to a full array. Paths are spelled out for mistakes only: arrays hold millions of numbers.
+struct Nested<'a> {
+    key: &'a str,
+    values: Vec<f64>,
+    /// The lengths seen so far, outermost first.
+    shape: Vec<usize>,
+    /// The entry that is being read.
+    position: Vec<usize>,
+}
+
+impl Nested<'_> {
+    fn read(&mut self, value: &Value) -> Result<()> {
+        let depth = self.position.len();
+        let Value::Array(items) = value else {
+            return match value.as_f64() {
+                _ if self.shape.len() != depth => Err(self.ragged()),
+                Some(x) if x.is_finite() => {
+                    self.values.push(x);
+                    Ok(())
                 }
-                shape.push(items.len());
-            } else if shape[depth] != items.len() {
-                return Err(ragged());
-            }
-            for (i, item) in items.iter().enumerate() {
-                flatten(item, &format!("{key}[{i}]"), depth + 1, shape, values)?;
-            }
-            Ok(())
+                _ => Err(self.mistake(found(value), "a finite number")),
+            };
+        };
+        if depth == 8 {
+            return Err(self.mistake("lists nested more deeply", "at most 8 dimensions"));
         }
-        _ if shape.len() != depth => Err(ragged()),
-        other => match other.as_f64() {
-            Some(x) if x.is_finite() => {
-                values.push(x);
-                Ok(())
-            }
-            _ => Err(InputError::new(key, found(other), "a finite number").into()),
-        },
+        match self.shape.get(depth) {
+            None if self.values.is_empty() => self.shape.push(items.len()),
+            Some(length) if *length == items.len() => {}
+            _ => return Err(self.ragged()),
+        }
+        for (i, item) in items.iter().enumerate() {
+            self.position.push(i);
+            self.read(item)?;
+            self.position.pop();
+        }
+        Ok(())
+    }
+
+    fn ragged(&self) -> Error {
+        self.mistake("another length or depth than the entries before", "a full array")
+    }
+
+    fn mistake(&self, found: impl Into<String>, allowed: &str) -> Error {
+        let position: String = self.position.iter().map(|i| format!("[{i}]")).collect();
+        InputError::new(format!("{}{position}", self.key), found, allowed).into()
     }
 }
 
@@ -400,7 +432,9 @@ mod tests {
         for bad in [json!([1, 2, 3]), json!([[1, 2], [3]]), json!([1, [2]]), json!([1, "x"]), json!([null, 1])] {
             assert!(read(bad.clone(), &[2]).is_err(), "{bad}");
         }
-        assert!(read(json!([1.0, "x"]), &[2]).unwrap_err().contains("k[1]"));
+        assert!(read(json!([1.0, "x"]), &[2]).unwrap_err().contains("`k[1]`"));
+        assert!(read(json!([[1.0, 2.0], [3.0]]), &[2, 2]).unwrap_err().contains("`k[1]`"));
+        assert!(read(json!([[], []]), &[2]).is_err() && read(json!([]), &[1]).is_err());
     }
 
     #[test]
@@ -408,6 +442,7 @@ mod tests {
         let value = json!({ "trasmit_power": 1.0, "users": 2.5, "beta": [1.0, -1.0] });
         let fields = Fields::new(&value, "instance").unwrap();
         assert!(fields.number("transmit_power", Number::Positive).unwrap_err().to_string().contains("no such key"));
+        assert!(fields.number("transmit_power", Number::Positive).unwrap_err().to_string().contains("`trasmit_power`"));
         assert!(fields.integer("users", 1).unwrap_err().to_string().contains("2.5"));
         assert!(fields.vector("beta", Number::Positive).unwrap_err().to_string().contains("instance.beta[1]"));
         let message = fields.finish().unwrap_err().to_string();
