@@ -1,10 +1,12 @@
-//! What radio systems share: fading, pilots, channel estimation, Fisher information.
+//! What radio systems share: arrays, fading, pilots, channel estimation, Fisher information.
 
+mod array;
 mod channel_estimation;
 mod fading;
 mod fisher;
 mod pilots;
 
+pub use array::{Array, BeamResponse, DerivativeGram, Pointing};
 pub use channel_estimation::PilotEstimator;
 pub use fading::rayleigh;
 pub use fisher::{FisherInformation, MeanSignal, Signal, Unknown};

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::instance::{Fields, Number, complex_json};
+pub use crate::radio::{Array, Pointing};
 
 /// The communication precoder (paper 001, (14)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -16,37 +17,6 @@ pub enum Precoder {
     /// Zero forcing of the distinct pilot directions.
     #[default]
     Zf,
-}
-
-/// A uniform planar array with half-wavelength spacing; its element count is the product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Array {
-    /// Antennas in the horizontal dimension, at least 1.
-    pub horizontal: usize,
-    /// Antennas in the vertical dimension, at least 1.
-    pub vertical: usize,
-}
-
-impl Array {
-    /// The number of antennas.
-    pub fn len(self) -> usize {
-        self.horizontal * self.vertical
-    }
-
-    /// Whether it has no antenna.
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// A direction in rad: azimuth (theta) and elevation (phi).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pointing {
-    /// Azimuth theta in rad.
-    pub azimuth: f64,
-    /// Elevation phi in rad.
-    pub elevation: f64,
 }
 
 /// One drawn system.

@@ -1,8 +1,126 @@
 //! Monostatic massive MIMO ISAC (paper 001): one base station with planar arrays serves users by MRT or ZF and
 //! measures the azimuth and elevation of a target.
+//!
+//! A design is the powers `p_k` of the users and the sensing power `q`. Rates depend on all of them
+//! ([`Coefficients`]), the CRLBs only on `S = sum p_k` and `q` ([`Sensing`]).
 
 pub mod echo;
 mod instance;
+mod metrics;
+mod rate;
+mod sensing;
 pub mod simulation;
 
 pub use instance::{Array, Instance, Pointing, Precoder};
+pub use rate::{Coefficients, PilotGroups};
+pub use sensing::{Angle, AngleInformation, Sensing};
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::design::{Block, Design, DesignSpace, Domain};
+use crate::error::{Error, Result};
+use crate::metric::{MetricInfo, MetricSet, MetricValues};
+use crate::model::{SystemModel, Workspace};
+use crate::problem::{Constraint, ProblemSpec};
+use crate::structure::Structure;
+
+/// A drawn system with all that is computed from it once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct System {
+    /// The drawn numbers.
+    pub instance: Instance,
+    /// What the rates are made of.
+    pub users: Coefficients,
+    /// What the CRLBs are made of.
+    pub sensing: Sensing,
+}
+
+impl System {
+    /// Computes the coefficients of a drawn system; `O(K log K)`, independent of the number of antennas for an
+    /// aligned beam.
+    pub fn new(instance: Instance) -> Self {
+        let users = Coefficients::new(&instance);
+        let sensing = Sensing::new(&instance);
+        Self { instance, users, sensing }
+    }
+
+    /// User k's weight in the weighted sum rate.
+    pub fn weight(&self, user: usize) -> f64 {
+        self.instance.user_weights.as_ref().map_or(1.0, |w| w[user])
+    }
+}
+
+/// The monostatic system model.
+pub struct Monostatic {
+    system: Arc<System>,
+    space: DesignSpace,
+    metrics: Vec<MetricInfo>,
+}
+
+impl Monostatic {
+    /// The model of a drawn system.
+    pub fn new(instance: Instance) -> Self {
+        let users = instance.users();
+        let budget = if instance.transmit_power > 0.0 { instance.transmit_power } else { 1.0 };
+        let block = |name, shape: &[usize], scale, what| Block::new(name, shape, Domain::NonNegative, scale, what);
+        let each = budget / users as f64;
+        let space = DesignSpace::new(vec![
+            block("communication_power", &[users], each, "p_k = N_t xi_bf,k gamma_k: power of each user's stream"),
+            block("sensing_power", &[], 0.25 * budget, "q = N_t rho: power of the sensing beam"),
+        ]);
+        Self { system: Arc::new(System::new(instance)), space, metrics: metrics::infos(users) }
+    }
+
+    /// The drawn system.
+    pub fn system(&self) -> &Arc<System> {
+        &self.system
+    }
+}
+
+impl SystemModel for Monostatic {
+    fn scenario(&self) -> &str {
+        "monostatic"
+    }
+
+    fn instance(&self) -> Value {
+        self.system.instance.to_json()
+    }
+
+    fn space(&self) -> &DesignSpace {
+        &self.space
+    }
+
+    fn metrics(&self) -> &[MetricInfo] {
+        &self.metrics
+    }
+
+    fn workspace(&self) -> Workspace {
+        Workspace::new(metrics::Scratch::new(&self.system))
+    }
+
+    fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()> {
+        let misuse = |what: &str| Error::Numerical(format!("evaluate: {what}"));
+        let scratch = work.get::<metrics::Scratch>().ok_or_else(|| misuse("a workspace of another model"))?;
+        match design.split_last() {
+            Some((sensing, power)) if power.len() == self.system.users.users() => {
+                metrics::evaluate(&self.system, power, *sensing, wanted, scratch, out);
+                Ok(())
+            }
+            _ => Err(misuse("a design of another space")),
+        }
+    }
+
+    fn default_problem(&self) -> ProblemSpec {
+        let instance = &self.system.instance;
+        let mut constraints = vec![Constraint::at_most("transmit_power", instance.transmit_power)];
+        let limits = [("crlb_azimuth", instance.crlb_azimuth_limit), ("crlb_elevation", instance.crlb_elevation_limit)];
+        constraints.extend(limits.iter().filter_map(|(id, limit)| Some(Constraint::at_most(id, (*limit)?))));
+        ProblemSpec::new("sum_rate", constraints)
+    }
+
+    fn structure(self: Arc<Self>, _problem: &ProblemSpec) -> Structure {
+        Structure::none("not built yet")
+    }
+}
