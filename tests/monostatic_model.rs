@@ -94,10 +94,10 @@ proptest! {
                 Precoder::Zf => ((nt - pilots) * xi[k], beta[k] - xi[k]),
             };
             let mut interference = beta[k] * sensing + noise;
-            for j in 0..users {
-                interference += leakage * power[j];
+            for (j, other) in power.iter().enumerate() {
+                interference += leakage * other;
                 if j != k && same(k, j) {
-                    interference += gain * power[j];
+                    interference += gain * other;
                 }
             }
             let expected = gain * power[k] / interference;
