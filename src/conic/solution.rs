@@ -20,6 +20,17 @@ pub enum Status {
 }
 
 impl Status {
+    /// The status in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Solved => "solved",
+            Self::AlmostSolved => "almost solved",
+            Self::Infeasible => "infeasible",
+            Self::Unbounded => "unbounded",
+            Self::Inaccurate => "inaccurate",
+        }
+    }
+
     /// Whether `x` is an optimum, at least roughly.
     pub fn has_optimum(self) -> bool {
         matches!(self, Self::Solved | Self::AlmostSolved)
