@@ -13,6 +13,7 @@ pub mod math;
 pub mod metric;
 pub mod model;
 pub mod optimizer;
+pub mod prelude;
 pub mod problem;
 pub mod radio;
 pub mod report;
@@ -40,4 +41,4 @@ pub use trace::{Outcome, Record, Status};
 
 // For the macros that solvers and scenarios use.
 #[doc(hidden)]
-pub use {inventory, schemars, typetag};
+pub use {inventory, schemars, serde, typetag};

@@ -140,9 +140,10 @@ impl Instance {
         }
         let antennas = self.transmit_array.len();
         if self.precoder == Precoder::Zf && antennas <= pilots {
-            let allowed =
-                format!("\"zf\" needs more than {pilots} transmit antennas (distinct pilots); \"mrt\" does not");
-            return mistake("precoder", format!("\"zf\" with {antennas} transmit antennas"), allowed);
+            let found = format!(
+                "\"zf\" with {antennas} antennas in transmit_array and {pilots} different pilots in pilot_index"
+            );
+            return mistake("precoder", found, "more antennas than different pilots for \"zf\", or \"mrt\"".into());
         }
         Ok(())
     }
