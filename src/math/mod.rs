@@ -1,7 +1,9 @@
-//! Random streams, and quantities with units.
+//! Random streams, numerical derivatives, and quantities with units.
 
+mod derivative;
 mod quantity;
 mod random;
 
+pub use derivative::derivative;
 pub use quantity::{Angle, Power, Ratio, SquaredAngle, decibel, from_decibel};
 pub use random::{RandomStream, Streams};

@@ -1,1 +1,3 @@
-//! runner
+//! Experiments planned, executed and held against ground truth.
+
+pub mod validation;

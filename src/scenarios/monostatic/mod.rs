@@ -24,6 +24,8 @@ use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
+use crate::radio::Signal;
+use crate::simulation::SimulationFactory;
 use crate::structure::Structure;
 
 /// A drawn system with all that is computed from it once.
@@ -118,6 +120,15 @@ impl SystemModel for Monostatic {
         let limits = [("crlb_azimuth", instance.crlb_azimuth_limit), ("crlb_elevation", instance.crlb_elevation_limit)];
         constraints.extend(limits.iter().filter_map(|(id, limit)| Some(Constraint::at_most(id, (*limit)?))));
         ProblemSpec::new("sum_rate", constraints)
+    }
+
+    fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
+        let split = vec![1.0; self.system.users.users()];
+        simulation::RawSystem::new(&self.system.instance, design, &split).ok().map(simulation::RawSystem::factory)
+    }
+
+    fn signals(&self, design: &Design) -> Vec<Signal> {
+        echo::signals(&self.system.instance, design)
     }
 
     fn structure(self: Arc<Self>, _problem: &ProblemSpec) -> Structure {

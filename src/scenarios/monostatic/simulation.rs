@@ -24,6 +24,10 @@ const PER_USER: usize = 4;
 /// Samples of the base station: `||W Gamma||²`, `||v eta^T||²`, `||F||²` (Frobenius).
 const TOTALS: usize = 3;
 
+/// One instance and design, ready to be drawn.
+#[derive(Clone)]
+pub struct RawSystem(Arc<Setup>);
+
 /// What stays the same over draws.
 struct Setup {
     instance: Instance,
@@ -39,6 +43,49 @@ struct Setup {
     beam: Vec<Complex<f64>>,
 }
 
+impl RawSystem {
+    /// For a design: powers `p_k`, then `q`. The sensing power splits over the streams in the ratio of `split`, one
+    /// weight of 0 or more a user, not all 0.
+    pub fn new(instance: &Instance, design: &[f64], split: &[f64]) -> Result<Self> {
+        let users = instance.users();
+        let (powers, sensing) = (&design[..users], design[users]);
+        let antennas = instance.transmit_array.len() as f64;
+        // Each distinct pilot number gets a column of its own.
+        let mut pilots: Vec<u64> = instance.pilot_index.clone();
+        pilots.sort_unstable();
+        pilots.dedup();
+        let number = |pilot: &u64| pilots.iter().position(|p| p == pilot).unwrap_or(0);
+        let group: Vec<usize> = instance.pilot_index.iter().map(number).collect();
+        let representative = (0..pilots.len()).filter_map(|g| group.iter().position(|x| *x == g)).collect();
+        let estimator = PilotEstimator::new(
+            &orthogonal_pilots(instance.pilot_length as usize, &group),
+            instance.pilot_length as f64 * instance.pilot_power,
+            &instance.large_scale_fading,
+            instance.communication_noise_power,
+        )?;
+        let gain = |k: usize| match instance.precoder {
+            Precoder::Mrt => 1.0 / (antennas * estimator.variance()[k]),
+            Precoder::Zf => (antennas - pilots.len() as f64) * estimator.variance()[k],
+        };
+        let amplitude = powers.iter().enumerate().map(|(k, p)| (p * gain(k)).sqrt()).collect();
+        let total: f64 = split.iter().sum();
+        let beam_amplitude = split.iter().map(|weight| (sensing / antennas * weight / total).sqrt()).collect();
+        let beam = response(instance.transmit_array, beam_direction(instance));
+        let instance = instance.clone();
+        Ok(Self(Arc::new(Setup { instance, estimator, group, representative, amplitude, beam_amplitude, beam })))
+    }
+
+    /// A simulation with memory of its own.
+    pub fn simulation(&self) -> MonostaticSimulation {
+        MonostaticSimulation::new(Arc::clone(&self.0))
+    }
+
+    /// Makes simulations.
+    pub fn factory(self) -> SimulationFactory {
+        Box::new(move || Box::new(self.simulation()))
+    }
+}
+
 /// The raw signals of one instance and design.
 pub struct MonostaticSimulation {
     setup: Arc<Setup>,
@@ -48,38 +95,6 @@ pub struct MonostaticSimulation {
     /// W Gamma, then F.
     precoder: DMatrix<Complex<f64>>,
     heard: DMatrix<Complex<f64>>,
-}
-
-/// Makes simulations of a design: powers `p_k`, then `q`. The sensing power splits over the streams in the ratio of
-/// `split`, one weight of 0 or more a user.
-pub fn simulation(instance: &Instance, design: &[f64], split: &[f64]) -> Result<SimulationFactory> {
-    let users = instance.users();
-    let (powers, sensing) = (&design[..users], design[users]);
-    let antennas = instance.transmit_array.len() as f64;
-    // Each distinct pilot number gets a column of its own.
-    let mut pilots: Vec<u64> = instance.pilot_index.clone();
-    pilots.sort_unstable();
-    pilots.dedup();
-    let number = |pilot: &u64| pilots.iter().position(|p| p == pilot).unwrap_or(0);
-    let group: Vec<usize> = instance.pilot_index.iter().map(number).collect();
-    let representative = (0..pilots.len()).filter_map(|g| group.iter().position(|x| *x == g)).collect();
-    let estimator = PilotEstimator::new(
-        &orthogonal_pilots(instance.pilot_length as usize, &group),
-        instance.pilot_length as f64 * instance.pilot_power,
-        &instance.large_scale_fading,
-        instance.communication_noise_power,
-    )?;
-    let gain = |k: usize| match instance.precoder {
-        Precoder::Mrt => 1.0 / (antennas * estimator.variance()[k]),
-        Precoder::Zf => (antennas - pilots.len() as f64) * estimator.variance()[k],
-    };
-    let amplitude = powers.iter().enumerate().map(|(k, p)| (p * gain(k)).sqrt()).collect();
-    let total: f64 = split.iter().sum();
-    let beam_amplitude = split.iter().map(|weight| (sensing / antennas * weight / total).sqrt()).collect();
-    let beam = response(instance.transmit_array, beam_direction(instance));
-    let instance = instance.clone();
-    let setup = Arc::new(Setup { instance, estimator, group, representative, amplitude, beam_amplitude, beam });
-    Ok(Box::new(move || Box::new(MonostaticSimulation::new(Arc::clone(&setup)))))
 }
 
 impl MonostaticSimulation {
