@@ -86,7 +86,7 @@ impl SolverConfig {
 }
 
 /// The stopping rules of a table; whole numbers may be written as floats (`2e5`).
-fn read_rules(table: &Map<String, Value>, place: &str, mistakes: &mut Vec<InputError>) -> StopRules {
+pub(super) fn read_rules(table: &Map<String, Value>, place: &str, mistakes: &mut Vec<InputError>) -> StopRules {
     let mut rules = StopRules::default();
     for key in &DRIVER_KEYS[2..] {
         let Some(value) = table.get(*key).filter(|v| !v.is_null()) else { continue };
