@@ -227,7 +227,6 @@ fn translate(text: &str, metrics: &[MetricInfo]) -> Result<(String, Vec<Term>), 
 }
 
 /// The term that a name begins, and what stands behind it; no term for functions and constants.
-#[expect(clippy::type_complexity)]
 fn term<'a>(name: &str, behind: &'a str, metrics: &[MetricInfo]) -> Result<(Option<Term>, &'a str), (String, String)> {
     let find = |name: &str| metrics.iter().position(|m| m.id == name);
     let reduction = match name {

@@ -1,11 +1,25 @@
 //! Experiments as a person writes them, parsed and checked, with the place of every mistake.
 
+mod assemble;
+mod cell;
+mod experiment;
 mod expression;
 mod message;
+mod problem;
+mod setting;
 mod solver;
 mod source;
+mod sweep;
+mod system;
+#[cfg(test)]
+pub(crate) mod toy;
+mod write;
 
+pub use cell::{Cell, Trial};
+pub use experiment::{Experiment, Simulate};
 pub use expression::{Expression, MetricConfig};
 pub use message::{explain, json_kind};
+pub use problem::{LimitConfig, ProblemConfig};
 pub use solver::{DRIVER_KEYS, SolverConfig};
 pub use source::{Place, Source};
+pub use system::{InstanceSource, System};
