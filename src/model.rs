@@ -73,6 +73,17 @@ pub trait SystemModel: Send + Sync {
         None
     }
 
+    /// Estimators of the parameters that the CRLBs bound, by name.
+    fn estimators(&self) -> Vec<Named> {
+        Vec::new()
+    }
+
+    /// Trials of an estimator from [`SystemModel::estimators`] at a design: simulations whose figures are mean square
+    /// errors, each in the place of the CRLB that it is to be compared with.
+    fn estimator(&self, _name: &str, _design: &Design) -> Option<SimulationFactory> {
+        None
+    }
+
     /// The noiseless signals of a design as functions of all unknown parameters, as ground truth for the CRLBs.
     fn signals(&self, _design: &Design) -> Vec<Signal> {
         Vec::new()
@@ -213,6 +224,12 @@ impl SystemModel for Extended {
     }
     fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
         self.model.simulation(design)
+    }
+    fn estimators(&self) -> Vec<Named> {
+        self.model.estimators()
+    }
+    fn estimator(&self, name: &str, design: &Design) -> Option<SimulationFactory> {
+        self.model.estimator(name, design)
     }
     fn signals(&self, design: &Design) -> Vec<Signal> {
         self.model.signals(design)

@@ -289,7 +289,23 @@ pub fn estimate(
     estimate_with(&factory, model.metrics(), model.scenario(), draws, progress).map(Some)
 }
 
-/// The same for a simulation at hand; `metrics` and `scope` are its model's metrics and name.
+/// The mean square errors of an estimator at a design, in the place of the CRLBs that they are to be compared with;
+/// an error where the model has no estimator of that name. All estimators of a model see the same trials.
+pub fn mean_square_errors(
+    model: &dyn SystemModel,
+    estimator: &str,
+    design: &Design,
+    draws: Draws,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<Vec<MetricEstimate>> {
+    let Some(factory) = model.estimator(estimator, design) else {
+        let known = model.estimators();
+        return Err(InputError::unknown("estimator", estimator, known.iter().map(|e| e.name)).into());
+    };
+    estimate_with(&factory, model.metrics(), &format!("{} echo", model.scenario()), draws, progress)
+}
+
+/// The same as [`estimate`] for a simulation at hand; `metrics` and `scope` are its model's metrics and name.
 pub fn estimate_with(
     factory: &SimulationFactory,
     metrics: &[MetricInfo],

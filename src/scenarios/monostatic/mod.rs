@@ -5,6 +5,7 @@
 //! ([`Coefficients`]), the CRLBs only on `S = sum p_k` and `q` ([`Sensing`]).
 
 pub mod echo;
+pub mod estimation;
 mod instance;
 mod metrics;
 mod rate;
@@ -22,7 +23,7 @@ use serde_json::Value;
 use crate::design::{Block, Design, DesignSpace, Domain};
 use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
-use crate::model::{SystemModel, Workspace};
+use crate::model::{Named, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
 use crate::radio::Signal;
 use crate::simulation::SimulationFactory;
@@ -125,6 +126,15 @@ impl SystemModel for Monostatic {
     fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
         let split = vec![1.0; self.system.users.users()];
         simulation::RawSystem::new(&self.system.instance, design, &split).ok().map(simulation::RawSystem::factory)
+    }
+
+    fn estimators(&self) -> Vec<Named> {
+        estimation::ESTIMATORS.iter().map(|(named, _)| *named).collect()
+    }
+
+    fn estimator(&self, name: &str, design: &Design) -> Option<SimulationFactory> {
+        let (_, estimator) = estimation::ESTIMATORS.iter().find(|(named, _)| named.name == name)?;
+        estimation::mean_square_errors(&self.system.instance, design, *estimator).ok()
     }
 
     fn signals(&self, design: &Design) -> Vec<Signal> {
