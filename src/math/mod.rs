@@ -5,5 +5,5 @@ mod quantity;
 mod random;
 
 pub use derivative::derivative;
-pub use quantity::{Angle, Power, Ratio, SquaredAngle, decibel, from_decibel};
+pub use quantity::{Angle, Power, Ratio, SquaredAngle, decibel, from_decibel, number_and_unit};
 pub use random::{RandomStream, Streams};

@@ -30,24 +30,27 @@ impl Written {
     fn parts(&self) -> Option<(f64, &str)> {
         match self {
             Self::Number(value) => Some((*value, "")),
-            Self::Text(text) => {
-                let text = text.trim();
-                let end = text
-                    .char_indices()
-                    .find(|(i, c)| {
-                        let exponent = matches!(c, 'e' | 'E')
-                            && text[i + 1..].starts_with(|n: char| n.is_ascii_digit() || matches!(n, '+' | '-'));
-                        !(c.is_ascii_digit() || matches!(c, '+' | '-' | '.') || exponent)
-                    })
-                    .map_or(text.len(), |(i, _)| i);
-                let (number, unit) = text.split_at(end);
-                match number.parse::<f64>() {
-                    Ok(value) => Some((value, unit.trim())),
-                    Err(_) if text.eq_ignore_ascii_case("inf") => Some((f64::INFINITY, "")),
-                    Err(_) => None,
-                }
-            }
+            Self::Text(text) => number_and_unit(text),
         }
+    }
+}
+
+/// Splits a written quantity into its number and its unit (empty for a plain number): `"-35 dB"`, `"1e-3 W"`, `"inf"`.
+pub fn number_and_unit(text: &str) -> Option<(f64, &str)> {
+    let text = text.trim();
+    let end = text
+        .char_indices()
+        .find(|(i, c)| {
+            let exponent = matches!(c, 'e' | 'E')
+                && text[i + 1..].starts_with(|n: char| n.is_ascii_digit() || matches!(n, '+' | '-'));
+            !(c.is_ascii_digit() || matches!(c, '+' | '-' | '.') || exponent)
+        })
+        .map_or(text.len(), |(i, _)| i);
+    let (number, unit) = text.split_at(end);
+    match number.parse::<f64>() {
+        Ok(value) => Some((value, unit.trim())),
+        Err(_) if text.eq_ignore_ascii_case("inf") => Some((f64::INFINITY, "")),
+        Err(_) => None,
     }
 }
 

@@ -1,0 +1,344 @@
+"use strict";
+// The figures: what each can show, from the aggregated data.
+
+const figures = {};
+const S = data.solvers.length;
+const trialsWord = (n) => (n === 1 ? "1 trial" : `${n} trials`);
+
+function quantityChoices(keep = () => true) {
+  return data.quantities.map((q, i) => [String(i), q.name, q]).filter(([i, , q]) => keep(q, i)).map(([i, n]) => [i, n]);
+}
+
+function scaleChoices(index) {
+  const names = { linear: "linear", log: "logarithmic", dB: "decibels", degrees: "root, degrees" };
+  return (data.quantities[index]?.scales ?? []).map((s) => [s.name, names[s.name]]);
+}
+
+function axisTitle(index, scale, reduction) {
+  const quantity = data.quantities[index];
+  const title = quantity.scales.find((s) => s.name === scale)?.axis ?? quantity.name;
+  return quantity.vector && reduction ? `${title}, ${reduction} of its entries` : title;
+}
+
+function better(index) {
+  const sign = data.quantities[index].better;
+  return sign > 0 ? "Higher is better." : sign < 0 ? "Lower is better." : "";
+}
+
+// Centre and spread of a quantity: the row of `spreads` at a cell and solver, through a scale.
+function spreadAt(index, reduction, cell, solver, scale, statistic) {
+  const rows = data.spreads[`${index}/${data.quantities[index].vector ? reduction : "mean"}`];
+  const row = cell < 0 ? null : rows?.[cell * S + solver];
+  if (!row) return null;
+  const [count, median, q1 = median, q3 = median, mean = median, error = 0] = row;
+  const on = (v) => scaled(scale, v);
+  if (statistic === "mean") return { count, y: on(mean), low: on(mean - error), high: on(mean + error) };
+  return { count, y: on(median), low: on(q1), high: on(q3) };
+}
+
+const REDUCTIONS = [["mean", "mean of entries"], ["smallest", "smallest entry"], ["largest", "largest entry"]];
+const STATISTICS = [["median", "median, quartiles"], ["mean", "mean ± standard error"]];
+const severalTrials = data.cells.some((c) => c.trials > 1);
+const STATISTIC = () => (severalTrials ? STATISTICS : STATISTICS.slice(0, 1));
+
+function comparedText(cell) {
+  const { compared, trials } = data.cells[cell] ?? { compared: 0, trials: 0 };
+  return compared === trials ? trialsWord(trials) : `${compared} of ${trialsWord(trials)} (those in which all compared solvers are feasible)`;
+}
+
+function convergence() {
+  const f = new Figure("convergence");
+  if (!data.convergence.length) return;
+  const objective = data.objective;
+  const hasGap = data.convergence.some((c) => c.iterations.gap);
+  f.choice("show", "Show", () => [["objective", "objective"], ...(hasGap ? [["gap", "gap to the proven bound"]] : [])]);
+  f.choice("scale", "as", () => (f.state.show === "objective" ? scaleChoices(objective).filter(([n]) => n !== "log") : []));
+  f.choice("effort", "against", () => [["iterations", "iterations"], ["evaluations", "evaluations"], ["time", "solver time"]]);
+  f.places();
+  f.toggle("logx", "log horizontal", false);
+  f.toggle("logy", "log vertical", false);
+  // Solvers of very different length are only seen together on a logarithmic axis.
+  const apart = () => {
+    const ends = data.convergence.filter((c) => c.cell === f.cell()).map((c) => c[f.state.effort].x.at(-1));
+    return Math.max(...ends) > 8 * Math.min(...ends);
+  };
+  f.state.logx = apart();
+  f.changed = (name) => {
+    if (name === "show") f.state.logy = f.state.show === "gap";
+    if (name === "effort") f.state.logx = apart();
+  };
+  f.build = () => {
+    const { show, effort, logx, logy } = f.state;
+    const cell = f.cell();
+    const scale = show === "gap" ? "linear" : f.state.scale;
+    const curves = data.convergence.filter((c) => c.cell === cell && c[effort][show]);
+    const values = curves.flatMap((c) => c[effort][show][0]);
+    const least = Math.min(...values.filter((v) => v > 0));
+    const floor = show === "gap" && logy && Number.isFinite(least) ? 10 ** Math.floor(Math.log10(least) - 0.5) : 0;
+    const on = (v) => {
+      const value = scaled(scale, v);
+      return logy && !(value > 0) ? (value === 0 && floor ? floor : NaN) : value;
+    };
+    const sets = curves.map((c) => {
+      const [middle, low = [], high = []] = c[effort][show];
+      const points = c[effort].x.map((x, i) => ({ x, y: on(middle[i]), low: on(low[i]), high: on(high[i]) }));
+      return line(c.solver, points.filter((p) => !logx || p.x > 0), { spread: "band" });
+    });
+    const bound = on(data.bounds[cell]);
+    const ends = sets.flatMap((s) => s.data.map((p) => p.x));
+    if (show === "objective" && Number.isFinite(bound) && ends.length) {
+      const at = (x) => ({ x, y: bound });
+      sets.push({
+        solver: -1, label: "Proven bound", data: [at(Math.min(...ends)), at(Math.max(...ends))], showLine: true,
+        borderColor: "#5b6573", borderDash: [4, 3], borderWidth: 1.5, pointRadius: 0, pointHitRadius: 4,
+      });
+    }
+    const efforts = { iterations: "Iterations", evaluations: "Evaluations (designs judged by the solver)", time: "Solver time (s)" };
+    const title = show === "gap" ? "Gap to the proven bound" : axisTitle(objective, scale);
+    const way = show === "gap" ? "Lower is better." : better(objective);
+    const several = curves.some((c) => c.trials > 1);
+    const text =
+      `How to read: a line is a solver; it shows the ${show === "gap" ? "gap" : "objective"} of its best feasible design so far` +
+      (several ? `, the median over ${comparedText(cell)}, with a band from the lower to the upper quartile. A line begins where half of the trials have a feasible design; runs that have ended stay where they ended. ` : ". ") +
+      way + (show === "gap" && logy ? " Gaps of zero are drawn at the lower edge." : "") +
+      " Click the legend to hide a solver; point at a line for its values.";
+    return {
+      sets, x: { title: efforts[effort], log: logx }, y: { title, log: logy },
+      caption: { text, empty: show === "gap" ? "not every compared trial has a proven bound." : undefined },
+    };
+  };
+  f.start();
+  figures.convergence = f;
+}
+
+// The keys that can be the horizontal axis, as "AXIS/KEY".
+const sweptKeys = data.axes.flatMap((axis, a) => axis.keys.map((key, k) => [`${a}/${k}`, key.label]));
+
+function sweptAxis(choice) {
+  const [a, k] = choice.split("/").map(Number);
+  const key = data.axes[a].keys[k];
+  const title = key.unit ? `${key.label} (${key.unit})` : key.label;
+  const numeric = key.numbers && key.numbers.length > 1;
+  return { a, key, title: title[0].toUpperCase() + title.slice(1), numeric, at: (i) => (numeric ? key.numbers[i] : i) };
+}
+
+function sweep() {
+  if (!data.axes.length) return;
+  const f = new Figure("sweep");
+  f.choice("metric", "Show", () => quantityChoices(), data.objective === null ? "0" : String(data.objective));
+  f.choice("reduction", "", () => (data.quantities[f.state.metric].vector ? REDUCTIONS : []));
+  f.choice("scale", "as", () => scaleChoices(f.state.metric));
+  f.choice("key", "against", () => sweptKeys);
+  f.places(() => sweptAxis(f.state.key).a);
+  f.choice("statistic", "spread", STATISTIC);
+  f.toggle("logx", "log horizontal", false);
+  f.changed = (name) => {
+    if (name === "metric") f.state.scale = undefined;
+  };
+  f.build = () => {
+    const { metric, reduction, scale, statistic } = f.state;
+    const swept = sweptAxis(f.state.key);
+    const logx = f.state.logx && swept.numeric && swept.key.numbers.every((n) => n > 0);
+    const sets = [];
+    for (let s = 0; s < S; s++) {
+      const points = swept.key.values.flatMap((name, i) => {
+        const cell = f.cell(swept.a, i);
+        const found = spreadAt(metric, reduction, cell, s, scale, statistic);
+        if (!found) return [];
+        const { compared, trials } = data.cells[cell];
+        return [{ x: swept.at(i), name, ...found, note: severalTrials ? `over ${compared} of ${trialsWord(trials)}` : "" }];
+      });
+      if (swept.numeric) points.sort((a, b) => a.x - b.x);
+      if (points.length) sets.push(line(s, points, { spread: statistic === "mean" ? "bars" : "band" }));
+      const simulated = swept.key.values.flatMap((name, i) => {
+        const row = data.simulated[metric]?.[f.cell(swept.a, i) * S + s];
+        if (!row) return [];
+        const on = (v) => scaled(scale, v);
+        const [low, high] = [row[0] - 1.96 * row[1], row[0] + 1.96 * row[1]].map(on);
+        return [{ x: swept.at(i), name, y: on(row[0]), low, high, note: "Monte-Carlo, 95 % interval" }];
+      });
+      if (simulated.length) {
+        sets.push(line(s, simulated, { showLine: false, spread: "bars", pointRadius: 7, backgroundColor: "#ffffff00" }));
+      }
+    }
+    const spread = statistic === "mean" ? "the mean, with bars of one standard error to each side" : "the median, with a band from the lower to the upper quartile";
+    const text =
+      `How to read: a line is a solver, a point is ${severalTrials ? spread + ", over the trials in which all solvers compared at that point are feasible" : "its value at that point of the sweep"}. ` +
+      `${data.quantities[metric].description} ${better(metric)}` +
+      (data.simulated[metric] ? " Large open markers: Monte-Carlo of the raw signal model with 95 % intervals." : "");
+    const x = { title: swept.title, log: logx, names: swept.numeric ? undefined : swept.key.values };
+    return { sets, x, y: { title: axisTitle(metric, scale, reduction), log: scale === "log" }, caption: { text } };
+  };
+  f.start();
+  figures.sweep = f;
+}
+
+// Marks the points that no other beats in one quantity without being worse in the other.
+function nondominated(points, signX, signY) {
+  const wins = (a, b, sign) => sign * (a - b) > 1e-6 * Math.max(Math.abs(a), Math.abs(b));
+  return points.filter(
+    (p) => !points.some((o) =>
+      (wins(o.x, p.x, signX) && !wins(p.y, o.y, signY)) || (wins(o.y, p.y, signY) && !wins(p.x, o.x, signX))),
+  );
+}
+
+function tradeoff() {
+  const choices = quantityChoices();
+  if (choices.length < 2) return;
+  const f = new Figure("tradeoff");
+  const first = data.objective ?? 0;
+  // The other side of the trade: what is best known to get better the other way, else the next metric.
+  const other = ["crlb", "sensing", "power"].map((w) => data.quantities.findIndex((q, i) => i !== first && q.id.includes(w))).find((i) => i >= 0);
+  f.choice("mx", "Horizontal", () => choices, String(other ?? (first === 0 ? 1 : 0)));
+  f.choice("rx", "", () => (data.quantities[f.state.mx].vector ? REDUCTIONS : []));
+  f.choice("sx", "as", () => scaleChoices(f.state.mx));
+  f.choice("my", "Vertical", () => choices, String(first));
+  f.choice("ry", "", () => (data.quantities[f.state.my].vector ? REDUCTIONS : []));
+  f.choice("sy", "as", () => scaleChoices(f.state.my));
+  f.choice("key", "along", () => sweptKeys);
+  const along = () => (f.state.key ? sweptAxis(f.state.key) : null);
+  f.places(() => along()?.a ?? -1);
+  f.choice("statistic", "value", () => STATISTIC().map(([name]) => [name, name]));
+  f.changed = (name) => {
+    if (name === "mx") f.state.sx = undefined;
+    if (name === "my") f.state.sy = undefined;
+  };
+  f.build = () => {
+    const { mx, rx, sx, my, ry, sy, statistic } = f.state;
+    const swept = along();
+    const sets = [];
+    for (let s = 0; s < S; s++) {
+      const order = swept ? swept.key.values.map((name, i) => [name, f.cell(swept.a, i)]) : [["", 0]];
+      const points = order.flatMap(([name, cell]) => {
+        const h = spreadAt(mx, rx, cell, s, sx, statistic);
+        const v = spreadAt(my, ry, cell, s, sy, statistic);
+        return h && v && Number.isFinite(h.y) && Number.isFinite(v.y)
+          ? [{ x: h.y, y: v.y, note: swept ? `${swept.title}: ${name}` : "" }] : [];
+      });
+      if (points.length) sets.push(line(s, points));
+    }
+    const [signX, signY] = [data.quantities[mx].better, data.quantities[my].better];
+    const known = signX !== 0 && signY !== 0;
+    const best = known ? nondominated(sets.flatMap((set) => set.data), signX, signY) : [];
+    for (const set of [...sets]) {
+      const marked = set.data.filter((p) => best.includes(p));
+      if (marked.length) {
+        sets.push({ ...set, data: marked, showLine: false, pointStyle: "circle", pointRadius: 9, pointHoverRadius: 9, backgroundColor: "#ffffff00", pointBorderWidth: 1.2, mark: true });
+      }
+    }
+    const text =
+      `How to read: a line is a solver${swept ? ", a point is a sweep value, in sweep order" : ""} (${statistic}${severalTrials ? " over the compared trials" : ""}). ` +
+      (known ? "Rings mark nondominated points: no other point shown is better in one quantity without being worse in the other. "
+        : "Nondominated points are marked where the results say for both quantities which way is better. ") +
+      [["Horizontal", mx], ["Vertical", my]].map(([n, m]) => (better(m) ? `${n}: ${better(m).toLowerCase()}` : "")).join(" ");
+    const title = (m, s, r) => axisTitle(m, s, r);
+    return {
+      sets, x: { title: title(mx, sx, rx), log: sx === "log" }, y: { title: title(my, sy, ry), log: sy === "log" }, caption: { text },
+    };
+  };
+  f.start();
+  figures.tradeoff = f;
+}
+
+function distribution() {
+  const choices = quantityChoices((_, i) => data.cdf[i]);
+  if (!choices.length) return;
+  const f = new Figure("distribution");
+  const vector = choices.find(([i]) => ["rate", "sinr"].includes(data.quantities[i].id)) ?? choices.find(([i]) => data.quantities[i].vector);
+  f.choice("metric", "Show", () => choices, (vector ?? choices[0])[0]);
+  f.choice("scale", "as", () => scaleChoices(f.state.metric));
+  f.places();
+  f.changed = (name) => {
+    if (name === "metric") f.state.scale = undefined;
+  };
+  f.build = () => {
+    const { metric, scale } = f.state;
+    const cell = f.cell();
+    const sets = [];
+    const marks = [];
+    for (let s = 0; s < S; s++) {
+      const row = data.cdf[metric]?.[cell * S + s];
+      if (!row) continue;
+      const [count, five, median, values] = row;
+      const last = values.length - 1;
+      // Where all values are kept, the share at the i-th of n is i / n; else the values are quantiles.
+      const share = (i) => (count === values.length ? (i + 1) / count : i / last);
+      const points = values.map((v, i) => ({ x: scaled(scale, v), y: share(i), note: `${count} values` }));
+      sets.push(line(s, points.filter((p) => Number.isFinite(p.x)), { pointRadius: 0, pointHitRadius: 5 }));
+      const at = [[five, 0.05], [median, 0.5]].map(([v, y]) => ({ x: scaled(scale, v), y, note: y < 0.5 ? "5 % quantile" : "median" }));
+      sets.push(line(s, at.filter((p) => Number.isFinite(p.x)), { showLine: false, pointRadius: 6, mark: true }));
+      marks.push([data.solvers[s].label, format(scaled(scale, five)), format(scaled(scale, median)), String(count)]);
+    }
+    const title = axisTitle(metric, scale);
+    f.marks(["Solver", "5 % quantile", "Median", "Values"], marks, title);
+    const pooled = data.quantities[metric].vector ? "all entries (users, access points) of all compared trials" : "the compared trials";
+    const text = `How to read: the height of a line is the share of values at or below the place on the horizontal axis, over ${pooled}. ` +
+      `Markers: the 5 % quantile, which 95 % exceed, and the median. ${better(metric)} Trials: ${comparedText(cell)}.`;
+    return {
+      sets, reference: [0.05, 0.5], x: { title, log: scale === "log" },
+      y: { title: "Cumulative share", range: [0, 1] }, caption: { text },
+    };
+  };
+  f.marks = (head, rows, title) => {
+    const table = document.createElement("table");
+    table.createCaption().textContent = title;
+    const row = (parent, cells, tag) => {
+      const tr = document.createElement("tr");
+      for (const text of cells) tr.appendChild(document.createElement(tag)).textContent = text;
+      parent.append(tr);
+    };
+    row(table.createTHead(), head, "th");
+    rows.forEach((cells) => row(table.tBodies[0] ?? table.createTBody(), cells, "td"));
+    f.part("marks").replaceChildren(...(rows.length ? [table] : []));
+  };
+  f.start();
+  figures.distribution = f;
+}
+
+function effort() {
+  if (!data.runs.some((r) => r.gap.length)) return;
+  const f = new Figure("effort");
+  const all = [["all", "all sweep points"]];
+  f.choice("cell", "Runs of", () => (data.cells.length < 2 ? [] : all.concat(data.cells.map((_, c) => [String(c), cellName(c)]))), "all");
+  f.build = () => {
+    const wanted = data.cells.length < 2 || f.state.cell === "all" ? -1 : Number(f.state.cell);
+    const positive = data.runs.flatMap((r) => r.gap.filter((g) => g > 0));
+    const floor = positive.length ? Math.max(1e-16, 10 ** Math.floor(Math.log10(Math.min(...positive)) - 0.5)) : 1e-16;
+    const median = (list) => {
+      const sorted = [...list].sort((a, b) => a - b);
+      const middle = (sorted.length - 1) / 2;
+      return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
+    };
+    const sets = [];
+    data.runs.forEach((runs, s) => {
+      const kept = runs.time.map((_, i) => i).filter((i) => (wanted < 0 || runs.cell[i] === wanted) && runs.time[i] > 0);
+      if (!kept.length) return;
+      const points = kept.map((i) => ({
+        x: runs.time[i], y: Math.max(runs.gap[i], floor),
+        note: [runs.gap[i] === 0 ? "gap 0, drawn at the lower edge" : "", data.cells.length > 1 ? cellName(runs.cell[i]) : ""].filter(Boolean),
+      }));
+      const style = look(s);
+      sets.push(line(s, [{ x: median(points.map((p) => p.x)), y: median(points.map((p) => p.y)), note: `median of ${kept.length} runs` }],
+        { showLine: false, pointRadius: 9, pointHoverRadius: 11, borderColor: style.color, pointBorderWidth: 2.5 }));
+      if (kept.length > 1) {
+        sets.push(line(s, points, { showLine: false, pointRadius: 2.5, backgroundColor: style.color + "70", borderColor: style.color + "70", pointBorderWidth: 1 }));
+      }
+    });
+    const text = "How to read: a small marker is a feasible run, a large one the median of its solver; left is faster, lower is closer to the proven optimum. " +
+      "Time is the solver’s own. Gaps of zero are drawn at the lower edge. Runs without a proven bound are not shown.";
+    return { sets, x: { title: "Solver time (s)", log: true }, y: { title: "Gap to the proven bound", log: true }, caption: { text } };
+  };
+  f.start();
+  figures.effort = f;
+}
+
+function cellName(cell) {
+  const place = data.cells[cell].place;
+  return data.axes.map((axis, a) => axis.keys.map((k) => `${k.label} ${k.values[place[a]]}`).join(", ")).join("; ");
+}
+
+for (const figure of [convergence, sweep, tradeoff, distribution, effort]) figure();
+
+// Paper is narrower than a screen: charts are drawn anew at its width.
+window.addEventListener("beforeprint", () => Object.values(figures).forEach((f) => f.chart.resize(680, 345)));
+window.addEventListener("afterprint", () => Object.values(figures).forEach((f) => f.chart.resize()));

@@ -1,0 +1,220 @@
+//! The data of a page's figures as compact JSON: aggregated over trials, rounded, and thinned to a size that opens at once.
+//!
+//! ```text
+//! solvers     [{label, type}]
+//! axes        [{keys: [{key, label, unit, values: [text], numbers: [x] | null}]}]
+//! cells       [{place: [point on each axis], compared, trials}]
+//! quantities  [{id, name, better: 1 | -1 | 0, vector, scales: [{name, axis}], description}]
+//! objective   index of a quantity, or null
+//! spreads     {"QUANTITY/REDUCTION": by cell and solver: null | [count, median, q1, q3, mean, standard error] | [1, value]}
+//! simulated   {"QUANTITY": by cell and solver: null | [value, standard error]}
+//! convergence [{cell, solver, trials, iterations | evaluations | time: {x, objective | gap: [median, q1, q3]}}]
+//! bounds      by cell: the median of the proven bounds, or null
+//! cdf         {"QUANTITY": by cell and solver: null | [count, 5 % quantile, median, [ascending values]]}
+//! runs        by solver: {cell: [], time: [], gap: []}
+//! ```
+
+use serde_json::{Map, Value, json};
+
+use super::convergence::{Band, Effort, Traces};
+use super::quantity::{Quantity, rounded};
+use super::spread::{Spread, quantile, sorted};
+use super::study::{Reduction, Study, sign};
+use crate::error::Result;
+
+/// How many numbers each part may hold; together they keep a page of thousands of runs under 3 MB.
+const CONVERGENCE_NUMBERS: usize = 110_000;
+const CDF_NUMBERS: usize = 80_000;
+const RUN_POINTS: usize = 4_000;
+
+/// The data of all figures.
+pub fn payload(study: &Study) -> Result<Value> {
+    let objective = study.objective_quantity().and_then(|o| study.quantities.iter().position(|q| q == o));
+    Ok(json!({
+        "solvers": study.solvers.iter().map(|(label, kind)| json!({"label": label, "type": kind})).collect::<Vec<_>>(),
+        "axes": axes(study),
+        "cells": study.cells.iter().map(|c| json!({"place": c.place, "compared": c.compared.len(), "trials": c.trials}))
+            .collect::<Vec<_>>(),
+        "quantities": study.quantities.iter().map(quantity).collect::<Vec<_>>(),
+        "objective": objective,
+        "spreads": spreads(study),
+        "simulated": simulated(study),
+        "convergence": convergence(study)?,
+        "bounds": (0..study.cells.len()).map(|c| rounded(median_bound(study, c), 8)).collect::<Vec<_>>(),
+        "cdf": distributions(study),
+        "runs": runs(study),
+    }))
+}
+
+fn axes(study: &Study) -> Value {
+    let key = |k: &super::swept::SweptKey| json!({"key": k.key, "label": k.label, "unit": k.unit, "values": k.values, "numbers": k.numbers});
+    study.axes.iter().map(|a| json!({"keys": a.keys.iter().map(key).collect::<Vec<_>>()})).collect()
+}
+
+fn quantity(q: &Quantity) -> Value {
+    json!({
+        "id": q.id,
+        "name": q.name,
+        "better": sign(q.direction) as i64,
+        "vector": q.vector,
+        "scales": q.scales.iter().map(|s| json!({"name": s.name(), "axis": q.axis(*s)})).collect::<Vec<_>>(),
+        "description": q.description,
+    })
+}
+
+/// Every pair of a cell and a solver, in the order of the payload's lists.
+fn pairs(study: &Study) -> impl Iterator<Item = (usize, usize)> {
+    let solvers = study.solvers.len();
+    (0..study.cells.len()).flat_map(move |c| (0..solvers).map(move |s| (c, s)))
+}
+
+fn spreads(study: &Study) -> Value {
+    let short = |x: f64| rounded(x, 5);
+    let row = |s: Spread| match s.count {
+        1 => json!([1, short(s.median)]),
+        n => json!([
+            n,
+            short(s.median),
+            short(s.lower_quartile),
+            short(s.upper_quartile),
+            short(s.mean),
+            short(s.standard_error)
+        ]),
+    };
+    let mut all = Map::new();
+    for (index, quantity) in study.quantities.iter().enumerate() {
+        for reduction in if quantity.vector { &Reduction::ALL[..] } else { &Reduction::ALL[..1] } {
+            let rows: Vec<Value> =
+                pairs(study).map(|(c, s)| study.spread(quantity, *reduction, c, s).map_or(Value::Null, row)).collect();
+            all.insert(format!("{index}/{}", reduction.name()), rows.into());
+        }
+    }
+    all.into()
+}
+
+/// Monte-Carlo values beside closed forms, where the experiment asked for them: the mean over the compared trials,
+/// and its standard error from those of the trials.
+fn simulated(study: &Study) -> Value {
+    let mut all = Map::new();
+    for (index, quantity) in study.quantities.iter().enumerate() {
+        let rows: Vec<Value> = pairs(study)
+            .map(|(c, s)| {
+                let found: Vec<(f64, f64)> =
+                    study.compared(c, s).filter_map(|r| simulation(r.metrics.get(&quantity.id)?)).collect();
+                let n = found.len() as f64;
+                let mean = found.iter().map(|(x, _)| x).sum::<f64>() / n;
+                let error = found.iter().map(|(_, e)| e * e).sum::<f64>().sqrt() / n;
+                if found.is_empty() { Value::Null } else { json!([rounded(mean, 5), rounded(error, 3)]) }
+            })
+            .collect();
+        if rows.iter().any(|r| !r.is_null()) {
+            all.insert(index.to_string(), rows.into());
+        }
+    }
+    all.into()
+}
+
+/// `{"simulated": {"value": x, "standard_error": e}}` beside a scalar metric's value.
+fn simulation(metric: &Value) -> Option<(f64, f64)> {
+    let simulated = metric.get("simulated")?;
+    Some((simulated.get("value")?.as_f64()?, simulated.get("standard_error")?.as_f64()?))
+}
+
+fn convergence(study: &Study) -> Result<Value> {
+    let count = study.cells.len() * study.solvers.len();
+    // A curve has x and up to two bands of three numbers, against three kinds of effort.
+    let numbers = if study.trials() > 1 { 21 } else { 9 };
+    let points = (CONVERGENCE_NUMBERS / (numbers * count.max(1))).clamp(8, 160);
+    let mut curves = Vec::new();
+    for (cell, solver) in pairs(study) {
+        let traces = Traces::read(study, cell, solver)?;
+        if traces.count() == 0 {
+            continue;
+        }
+        let mut curve = Map::new();
+        curve.insert("cell".into(), cell.into());
+        curve.insert("solver".into(), solver.into());
+        curve.insert("trials".into(), traces.count().into());
+        for effort in Effort::ALL {
+            let objective = traces.objective(effort, points);
+            let gap = traces.gap(study, effort, points);
+            let mut parts = json!({
+                "x": objective.x.iter().map(|x| rounded(*x, 4)).collect::<Vec<_>>(),
+                "objective": band(&objective, traces.count(), 7),
+            });
+            if !gap.x.is_empty() {
+                parts["gap"] = band(&gap, traces.count(), 3);
+            }
+            curve.insert(effort.name().into(), parts);
+        }
+        curves.push(Value::Object(curve));
+    }
+    Ok(curves.into())
+}
+
+fn band(band: &Band, trials: usize, digits: usize) -> Value {
+    let short = |values: &[f64]| Value::from(values.iter().map(|x| rounded(*x, digits)).collect::<Vec<_>>());
+    if trials > 1 {
+        json!([short(&band.middle), short(&band.low), short(&band.high)])
+    } else {
+        json!([short(&band.middle)])
+    }
+}
+
+/// The median over the compared trials of the tightest proven bounds; NaN where there is none.
+pub fn median_bound(study: &Study, cell: usize) -> f64 {
+    let trials = &study.cells[cell].compared;
+    let bounds: Vec<f64> = trials.iter().filter_map(|t| study.bound(cell, *t)).collect();
+    if bounds.len() < trials.len() { f64::NAN } else { quantile(&sorted(&bounds), 0.5) }
+}
+
+fn distributions(study: &Study) -> Value {
+    let drawn = |q: &&Quantity| q.vector || study.trials() > 1;
+    let count = study.quantities.iter().filter(drawn).count() * study.cells.len() * study.solvers.len();
+    let share = CDF_NUMBERS / count.max(1);
+    // Counts of the form 20 n + 1, so that the 5 % quantile and the median are among the points.
+    let points = [161, 81, 41].into_iter().find(|n| *n <= share).unwrap_or(21);
+    let mut all = Map::new();
+    for (index, quantity) in study.quantities.iter().enumerate().filter(|(_, q)| drawn(q)) {
+        let rows: Vec<Value> = pairs(study)
+            .map(|(c, s)| {
+                let entries: Vec<f64> = study.compared(c, s).flat_map(|r| study.entries(quantity, r)).collect();
+                let values = sorted(&entries);
+                if values.len() < 2 {
+                    return Value::Null;
+                }
+                let kept: Vec<Value> = if values.len() <= points {
+                    values.iter().map(|x| rounded(*x, 4)).collect()
+                } else {
+                    let share = |i: usize| i as f64 / (points - 1) as f64;
+                    (0..points).map(|i| rounded(quantile(&values, share(i)), 4)).collect()
+                };
+                let mark = |share| rounded(quantile(&values, share), 4);
+                json!([values.len(), mark(0.05), mark(0.5), kept])
+            })
+            .collect();
+        if rows.iter().any(|r| !r.is_null()) {
+            all.insert(index.to_string(), rows.into());
+        }
+    }
+    all.into()
+}
+
+fn runs(study: &Study) -> Value {
+    let step = study.folder.records.len().div_ceil(RUN_POINTS).max(1);
+    let solvers = (0..study.solvers.len()).map(|solver| {
+        let (mut cells, mut times, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
+        for cell in 0..study.cells.len() {
+            for record in study.records(cell, solver).step_by(step) {
+                let time = study.folder.times.get(&record.run);
+                if let (Some(time), Some(gap)) = (time, study.run_gap(record)) {
+                    cells.push(cell);
+                    times.push(rounded(*time, 3));
+                    gaps.push(rounded(gap, 3));
+                }
+            }
+        }
+        json!({"cell": cells, "time": times, "gap": gaps})
+    });
+    solvers.collect()
+}
