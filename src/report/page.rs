@@ -130,12 +130,12 @@ fn results(study: &Study, html: &mut String) {
         ""
     };
     let gaps = if study.logarithmic { "|objective − bound|" } else { "|objective − bound| / |objective|" };
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<p class=\"caption\">{trials}Feasible: every limit holds to 10⁻⁶ of its size. Violation: the largest relative \
          amount by which a limit is missed. Bound: the tightest proven bound of that trial. Gap: {gaps}. Time: the \
          solver’s own, without judging designs for the record. Bold: the best objective at that point. Click a heading \
-         to sort; point at “Ended” for the reason.</p></section>\n"
+         to sort; point at “Ended” for the reason.</p></section>"
     );
 }
 
@@ -176,9 +176,9 @@ fn details(study: &Study, html: &mut String) {
     );
     if !study.folder.environment.is_null() {
         let environment = serde_json::to_string_pretty(&study.folder.environment).unwrap_or_default();
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<details><summary>Program, machine and threads</summary><pre>{}</pre></details>\n",
+            "<details><summary>Program, machine and threads</summary><pre>{}</pre></details>",
             escape(&environment)
         );
     }
