@@ -3,6 +3,7 @@
 //! Exit codes: 0 where the program answered (also "infeasible"), 2 where the caller can mend something (arguments,
 //! files, a solver that does not fit), 1 where the program failed.
 
+mod describe;
 mod evaluate;
 mod setting;
 mod solve;
@@ -27,6 +28,7 @@ struct Arguments {
 enum Command {
     Evaluate(evaluate::Arguments),
     Solve(solve::Arguments),
+    Describe(describe::Arguments),
 }
 
 impl Command {
@@ -34,6 +36,7 @@ impl Command {
         match self {
             Self::Evaluate(arguments) => evaluate::run(&arguments),
             Self::Solve(arguments) => solve::run(&arguments),
+            Self::Describe(arguments) => describe::run(&arguments),
         }
     }
 }
