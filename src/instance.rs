@@ -80,6 +80,20 @@ impl InstanceFile {
         Ok(Self { scenario, description, instance, designs, extra })
     }
 
+    /// The file's text: a line a key, down to the keys of the instance and the designs.
+    pub fn to_text(&self) -> String {
+        let lines = |object: &Map<String, Value>, indent: &str, line: &dyn Fn(&Value) -> String| {
+            let entries = object.iter().map(|(k, v)| format!("{indent}{}: {}", Value::from(k.as_str()), line(v)));
+            format!("{{\n{}\n{}}}", entries.collect::<Vec<_>>().join(",\n"), &indent[1..])
+        };
+        let inner = |value: &Value| match value {
+            Value::Object(object) if !object.is_empty() => lines(object, "  ", &Value::to_string),
+            other => other.to_string(),
+        };
+        let whole = self.to_json();
+        whole.as_object().map_or_else(String::new, |object| lines(object, " ", &inner)) + "\n"
+    }
+
     /// The file's JSON.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
@@ -447,6 +461,20 @@ mod tests {
         assert!(fields.vector("beta", Number::Positive).unwrap_err().to_string().contains("instance.beta[1]"));
         let message = fields.finish().unwrap_err().to_string();
         assert!(message.contains("trasmit_power") && message.contains("did you mean `transmit_power`"), "{message}");
+    }
+
+    #[test]
+    fn a_files_text_reads_back_as_the_same_file() {
+        let file = InstanceFile {
+            scenario: "x".into(),
+            description: "a \"quoted\" text".into(),
+            instance: json!({ "power": 1.0 / 3.0, "fading": [1e-300, 0.1 + 0.2], "empty": {} }),
+            designs: Map::from_iter([("half".to_string(), json!({ "p": [1.0, 2.0] }))]),
+            extra: Map::new(),
+        };
+        let text = file.to_text();
+        assert_eq!(InstanceFile::parse(&text).unwrap().to_json(), file.to_json());
+        assert!(text.lines().any(|line| line.trim() == "\"fading\": [1e-300,0.30000000000000004],"), "{text}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! files, a solver that does not fit), 1 where the program failed.
 
 mod describe;
+mod draw;
 mod evaluate;
 mod setting;
 mod solve;
@@ -28,6 +29,7 @@ struct Arguments {
 enum Command {
     Evaluate(evaluate::Arguments),
     Solve(solve::Arguments),
+    Draw(draw::Arguments),
     Describe(describe::Arguments),
 }
 
@@ -36,6 +38,7 @@ impl Command {
         match self {
             Self::Evaluate(arguments) => evaluate::run(&arguments),
             Self::Solve(arguments) => solve::run(&arguments),
+            Self::Draw(arguments) => draw::run(&arguments),
             Self::Describe(arguments) => describe::run(&arguments),
         }
     }
