@@ -46,6 +46,13 @@ pub trait SystemModel: Send + Sync {
         Ok(())
     }
 
+    /// Reads a design from its JSON object, derived blocks filled in. `place` is the object's path, for messages.
+    fn read_design(&self, value: &Value, place: &str) -> Result<Design> {
+        let (mut design, absent) = self.space().from_json(value, place)?;
+        self.complete(&mut design, &absent)?;
+        Ok(design)
+    }
+
     /// The scenario's own problem (the paper's); a config may choose another.
     fn default_problem(&self) -> ProblemSpec;
 

@@ -50,14 +50,6 @@ pub fn model(file: &InstanceFile) -> Result<Arc<dyn SystemModel>> {
     }
 }
 
-/// Reads one of a file's designs, derived blocks filled in.
-pub fn read_design(model: &dyn SystemModel, name: &str, value: &Value) -> Result<Design> {
-    let place = format!("designs.{name}");
-    let (mut design, absent) = model.space().from_json(value, &place)?;
-    model.complete(&mut design, &absent)?;
-    Ok(design)
-}
-
 /// All metrics as JSON, in the model's order.
 pub fn metrics_json(model: &dyn SystemModel, values: &MetricValues) -> Value {
     let entries = model.metrics().iter().enumerate();
@@ -86,7 +78,7 @@ fn judge_designs(file: &InstanceFile, problem: &Arc<Problem>, only: Option<&str>
     let mut judged = Map::new();
     for (name, value) in &file.designs {
         // All are read: a bad design makes a bad file, whichever was asked for.
-        let design = read_design(problem.model().as_ref(), name, value)?;
+        let design = problem.model().read_design(value, &format!("designs.{name}"))?;
         if only.is_none_or(|only| only == name) {
             judged.insert(name.clone(), judge_design(&mut judge, &design)?);
         }

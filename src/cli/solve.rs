@@ -6,11 +6,10 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::evaluate::{metric_table, metrics_json, model, read_design, short};
+use super::evaluate::{metric_table, metrics_json, model, short};
 use super::setting::Setting;
 use super::{cancel_on_interrupt, print};
-use crate::config::SolverConfig;
-use crate::design::Design;
+use crate::config::{SolverConfig, Trial};
 use crate::driver::Run;
 use crate::error::{Error, InputError, Result};
 use crate::instance::InstanceFile;
@@ -80,7 +79,7 @@ fn solve(arguments: &Arguments, file: &mut InstanceFile) -> Result<(Arc<Problem>
     if !edited {
         // A bad design makes a bad file. After an edit the designs may be meant for another size.
         for (name, value) in &file.designs {
-            read_design(model.as_ref(), name, value).map_err(in_file)?;
+            model.read_design(value, &format!("designs.{name}")).map_err(in_file)?;
         }
     }
     let mut spec = model.default_problem();
@@ -94,7 +93,7 @@ fn solve(arguments: &Arguments, file: &mut InstanceFile) -> Result<(Arc<Problem>
     let problem = Problem::new(Arc::clone(&model), spec)?;
     let config = SolverConfig::from_table(&solver, "solver", &model.baselines())?;
     let start = match arguments.start.as_deref().or(config.start.as_deref()) {
-        Some(name) => Some(named_start(file, &problem, name).map_err(in_file)?),
+        Some(name) => Some(Trial::new(Arc::clone(&problem), file.designs.clone()).start(name).map_err(in_file)?),
         None => None,
     };
     let run = Run {
@@ -115,25 +114,6 @@ fn solve(arguments: &Arguments, file: &mut InstanceFile) -> Result<(Arc<Problem>
 fn proven_bound(problem: &Problem) -> Option<ProvenBound> {
     let factory = problem.structure().bound.as_ref().ok()?;
     factory().bound().ok().flatten()
-}
-
-/// A design by name: of the file, then of the model's starts, then of its baselines.
-fn named_start(file: &InstanceFile, problem: &Problem, name: &str) -> Result<Design> {
-    let model = problem.model();
-    if let Some(value) = file.designs.get(name) {
-        return read_design(model.as_ref(), name, value);
-    }
-    if let Some(start) = model.start(name) {
-        return start;
-    }
-    let baselines = model.baselines();
-    if let Some(baseline) = baselines.iter().find(|b| b.named().name == name) {
-        return baseline.design(problem.spec(), &json!({}));
-    }
-    let starts = model.starts();
-    let names = file.designs.keys().map(String::as_str);
-    let names = names.chain(starts.iter().map(|s| s.name)).chain(baselines.iter().map(|b| b.named().name));
-    Err(InputError::unknown("--start", name, names).into())
 }
 
 fn answer(problem: &Arc<Problem>, outcome: &Outcome) -> Result<Value> {

@@ -100,13 +100,16 @@ impl Cell {
 }
 
 impl Trial {
+    /// A problem, and the designs of the instance file that it is from.
+    pub fn new(problem: Arc<Problem>, designs: Map<String, Value>) -> Self {
+        Self { problem, designs }
+    }
+
     /// A starting design by name: of the instance file, of the model's starts, of its baselines.
     pub fn start(&self, name: &str) -> Result<Design> {
         let model = self.problem.model();
         if let Some(value) = self.designs.get(name) {
-            let (mut design, absent) = model.space().from_json(value, &format!("designs.{name}"))?;
-            model.complete(&mut design, &absent)?;
-            return Ok(design);
+            return model.read_design(value, &format!("designs.{name}"));
         }
         if let Some(start) = model.start(name) {
             return start;
