@@ -30,6 +30,9 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A check that was asked for does not hold.
+    #[error("{0}")]
+    CheckFailed(String),
     /// A computation that gave no usable number where one is needed.
     #[error("numerical failure: {0}")]
     Numerical(String),
@@ -74,7 +77,7 @@ impl Error {
     /// The program's exit code: 2 for everything that the caller can mend.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Numerical(_) => 1,
+            Self::CheckFailed(_) | Self::Numerical(_) => 1,
             _ => 2,
         }
     }

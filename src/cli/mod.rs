@@ -1,13 +1,14 @@
 //! What a person types. Results go to standard output, everything else to standard error.
 //!
 //! Exit codes: 0 where the program answered (also "infeasible"), 2 where the caller can mend something (arguments,
-//! files, a solver that does not fit), 1 where the program failed.
+//! files, a solver that does not fit), 1 where the program or a check that was asked for failed.
 
 mod describe;
 mod draw;
 mod evaluate;
 mod setting;
 mod solve;
+mod validate;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ enum Command {
     Solve(solve::Arguments),
     Draw(draw::Arguments),
     Describe(describe::Arguments),
+    Validate(validate::Arguments),
 }
 
 impl Command {
@@ -40,6 +42,7 @@ impl Command {
             Self::Solve(arguments) => solve::run(&arguments),
             Self::Draw(arguments) => draw::run(&arguments),
             Self::Describe(arguments) => describe::run(&arguments),
+            Self::Validate(arguments) => validate::run(&arguments),
         }
     }
 }

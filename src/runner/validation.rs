@@ -39,9 +39,22 @@ pub enum Verdict {
     NotCompared(String),
 }
 
+impl Verdict {
+    /// In a few words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Agrees => "agrees".into(),
+            Self::Differs => "DIFFERS".into(),
+            Self::NotCompared(why) => format!("not compared: {why}"),
+        }
+    }
+}
+
 /// One entry of a metric against Monte-Carlo.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimulatedFigure {
+    /// The metric.
+    pub metric: String,
     /// The metric, with its entry where it has several: `sinr[3]`, counted from 0.
     pub name: String,
     /// Its unit.
@@ -131,6 +144,14 @@ impl Validation {
         self.simulated.iter().filter_map(|f| f.z_score).fold(0.0, |a, z| a.max(z.abs()))
     }
 
+    /// The names of all that differs.
+    pub fn differing(&self) -> Vec<&str> {
+        let simulated = self.simulated.iter().map(|f| (&f.name, &f.verdict));
+        let bounds = self.bounds.iter().map(|f| (&f.name, &f.verdict));
+        let all = simulated.chain(bounds).chain(self.gradients.iter().map(|f| (&f.name, &f.verdict)));
+        all.filter(|(_, verdict)| **verdict == Verdict::Differs).map(|(name, _)| name.as_str()).collect()
+    }
+
     fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
         let simulated = self.simulated.iter().map(|f| &f.verdict);
         simulated.chain(self.bounds.iter().map(|f| &f.verdict)).chain(self.gradients.iter().map(|f| &f.verdict))
@@ -194,6 +215,7 @@ fn simulated(
                 None => Verdict::NotCompared("the simulation gives no finite number".into()),
             };
             figures.push(SimulatedFigure {
+                metric: model.metrics()[estimate.metric].id.clone(),
                 name: entry_name(model, estimate.metric, entry),
                 unit: model.metrics()[estimate.metric].unit.clone(),
                 closed_form: *closed_form,
