@@ -362,3 +362,106 @@ fn worst(a: f64, b: f64) -> f64 {
 fn relative(a: f64, b: f64) -> f64 {
     if a == b { 0.0 } else { (a - b).abs() / a.abs().max(b.abs()).max(1e-12) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::design::{Block, DesignSpace};
+    use crate::metric::MetricInfo;
+    use crate::model::Workspace;
+    use crate::problem::{Constraint, ProblemSpec};
+    use crate::structure::Structure;
+
+    /// `sum ln(1 + x_k)` under `sum x_k² <= 2`, with a gradient that is off by the given factor.
+    struct Logs {
+        space: DesignSpace,
+        metrics: Vec<MetricInfo>,
+        objective_error: f64,
+        constraint_error: f64,
+    }
+
+    struct LogsGradient {
+        objective: f64,
+        constraint: f64,
+    }
+
+    impl Gradient for LogsGradient {
+        fn rows(&self) -> usize {
+            1
+        }
+        fn objective(&mut self, design: &Design, gradient: &mut [f64]) -> f64 {
+            for (g, x) in gradient.iter_mut().zip(design.iter()) {
+                *g = self.objective / (1.0 + x);
+            }
+            design.iter().map(|x| x.ln_1p()).sum()
+        }
+        fn constraints(&mut self, design: &Design, values: &mut [f64], jacobian: &mut [f64]) {
+            values[0] = design.iter().map(|x| x * x).sum::<f64>() / 2.0 - 1.0;
+            for (j, x) in jacobian.iter_mut().zip(design.iter()) {
+                *j = self.constraint * x;
+            }
+        }
+    }
+
+    impl SystemModel for Logs {
+        fn scenario(&self) -> &str {
+            "logs"
+        }
+        fn instance(&self) -> serde_json::Value {
+            serde_json::Value::Null
+        }
+        fn space(&self) -> &DesignSpace {
+            &self.space
+        }
+        fn metrics(&self) -> &[MetricInfo] {
+            &self.metrics
+        }
+        fn evaluate(&self, design: &Design, _: MetricSet, _: &mut Workspace, out: &mut MetricValues) -> Result<()> {
+            out.set(0, design.iter().map(|x| x.ln_1p()).sum());
+            out.set(1, design.iter().map(|x| x * x).sum());
+            Ok(())
+        }
+        fn default_problem(&self) -> ProblemSpec {
+            ProblemSpec::new("sum", vec![Constraint::at_most("squares", 2.0)])
+        }
+        fn structure(self: Arc<Self>, _: &ProblemSpec) -> Structure {
+            let (objective, constraint) = (self.objective_error, self.constraint_error);
+            let gradient = move || Box::new(LogsGradient { objective, constraint }) as Box<dyn Gradient>;
+            Structure { gradient: Ok(Box::new(gradient)), ..Structure::none("a test") }
+        }
+    }
+
+    fn judge(objective_error: f64, constraint_error: f64, design: &[f64]) -> Validation {
+        let model = Arc::new(Logs {
+            space: DesignSpace::new(vec![Block::new("x", &[design.len()], Domain::NonNegative, 1.0, "")]),
+            metrics: vec![
+                MetricInfo::new("sum", "1", &[], "", "").maximize(),
+                MetricInfo::new("squares", "1", &[], "", ""),
+            ],
+            objective_error,
+            constraint_error,
+        });
+        let problem = Problem::new(model.clone(), model.default_problem()).unwrap();
+        let draws = Draws { count: 2, seed: 1, threads: 1 };
+        validate(&problem, &Design::new(design.to_vec()), draws, &mut |_| true).unwrap()
+    }
+
+    #[test]
+    fn right_gradients_pass_also_at_the_edge_of_the_domain_and_wrong_ones_are_named() {
+        let design = [0.0, 0.4, 3.0];
+        let right = judge(1.0, 1.0, &design);
+        assert!(right.passed(), "{right:?}");
+        assert_eq!((right.compared(), right.gradients[0].coordinates), (2, 3));
+        assert_eq!(judge(1.0 + 1e-5, 1.0, &design).differing(), ["sum"]);
+        assert_eq!(judge(1.0, 0.99, &design).differing(), ["limit on squares"]);
+        assert_eq!(right.uncovered, ["sum", "squares"]);
+    }
+
+    #[test]
+    fn of_many_coordinates_some_are_looked_at() {
+        let many = judge(1.0, 1.0, &[0.1; 300]);
+        assert_eq!(many.gradients[0].coordinates, COORDINATES);
+        assert!(many.passed());
+        assert!(!judge(1.001, 1.0, &[0.1; 300]).passed());
+    }
+}
