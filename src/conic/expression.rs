@@ -13,6 +13,13 @@ pub struct Variables {
     pub(super) count: usize,
 }
 
+impl Variable {
+    /// Where it stands in a solution.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 impl Variables {
     /// How many there are.
     pub fn len(self) -> usize {

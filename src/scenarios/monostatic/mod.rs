@@ -11,6 +11,7 @@ mod metrics;
 mod rate;
 mod sensing;
 pub mod simulation;
+mod surrogate;
 
 pub use instance::{Array, Instance, Pointing, Precoder};
 pub use rate::{Coefficients, PilotGroups};
@@ -141,7 +142,7 @@ impl SystemModel for Monostatic {
         echo::signals(&self.system.instance, design)
     }
 
-    fn structure(self: Arc<Self>, _problem: &ProblemSpec) -> Structure {
-        Structure::none("not built yet")
+    fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
+        Structure { surrogate: surrogate::offer(&self.system, problem), ..Structure::none("not built yet") }
     }
 }
