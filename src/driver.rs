@@ -14,6 +14,9 @@ use crate::problem::{Evaluation, Evaluator, FEASIBLE, Problem};
 use crate::structure::{Feasible, ProvenBound};
 use crate::trace::{Outcome, Record, Status};
 
+/// So many steps in a row may pass before a run whose objective was never a number counts as diverged.
+const UNDEFINED_STEPS: u64 = 100;
+
 /// When to stop. Rules combine: the first that holds ends the run, and says so.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -186,6 +189,9 @@ impl Work<'_, '_> {
         if reports_a_design && !feasible {
             outcome.status = Status::NoFeasiblePoint;
             outcome.reason = format!("{}; its best design misses a limit by {violation:.3e}", outcome.reason);
+        } else if reports_a_design && objective.is_nan() {
+            outcome.status = Status::Diverged;
+            outcome.reason = format!("{}; its best design's objective is not a number", outcome.reason);
         } else if status == Status::Optimal && outcome.gap.is_some_and(|gap| gap > 1e-6) {
             outcome.status = Status::Converged;
             outcome.reason = format!("{}; its bound does not close", outcome.reason);
@@ -195,7 +201,7 @@ impl Work<'_, '_> {
 
     fn steps(&mut self, observe: &mut dyn FnMut(&Record)) -> Result<(Status, String)> {
         let mut previous = self.record(0, observe)?;
-        let mut idle = 0;
+        let (mut idle, mut undefined) = (0, 0);
         for iteration in 1.. {
             if let Some(end) = self.limit(iteration - 1) {
                 return Ok(end);
@@ -224,7 +230,9 @@ impl Work<'_, '_> {
                 Step::Stuck(why) => return Ok((Status::NoProgress, why)),
                 Step::Diverged(why) => return Ok((Status::Diverged, why)),
             }
-            if current.objective.is_nan() && current.violation <= FEASIBLE {
+            // A search may leave a start where the objective is undefined; it may not arrive at one.
+            undefined = if current.objective.is_nan() && current.violation <= FEASIBLE { undefined + 1 } else { 0 };
+            if undefined >= UNDEFINED_STEPS || undefined > 0 && !previous.objective.is_nan() {
                 return Ok((Status::Diverged, "the objective is not a number".into()));
             }
             if let Some(end) = self.progress(&previous, &current, &mut idle) {

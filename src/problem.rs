@@ -250,6 +250,11 @@ impl Problem {
         &self.free
     }
 
+    /// The number of limits, one an entry of each constraint.
+    pub fn limits(&self) -> usize {
+        self.rows.iter().map(|row| self.model.metrics()[row.metric].len()).sum()
+    }
+
     /// Writes the fixed blocks into a design, and moves the others into their domains.
     pub fn project(&self, design: &mut Design) {
         self.model.space().project(design);
@@ -348,6 +353,18 @@ impl Evaluator {
     /// The metric values of the last evaluation.
     pub fn values(&self) -> &MetricValues {
         &self.values
+    }
+
+    /// Appends by how much the last judged design misses each limit, as [`relative_violation`] has it, but negative
+    /// where it is held: `-inf` for an infinite limit. The order is that of the constraints, entry by entry.
+    pub fn misses(&self, out: &mut Vec<f64>) {
+        for row in &self.problem.rows {
+            for (i, value) in self.values.get(row.metric).iter().enumerate() {
+                let limit = row.limits[if row.limits.len() == 1 { 0 } else { i }];
+                let miss = relative_violation(*value, limit, row.upper);
+                out.push(if miss > 0.0 { miss } else { -relative_violation(*value, limit, !row.upper) });
+            }
+        }
     }
 
     /// How many designs it judged.

@@ -8,6 +8,9 @@ use crate::math::RandomStream;
 use crate::problem::{Evaluation, Evaluator, Problem, STRICT};
 use crate::structure::Feasibility;
 
+/// Rounding alone misses a limit by no more than this.
+const TIGHT: f64 = 1e-12;
+
 /// A design to begin at, with the fixed blocks in place. Errors where its length is not the space's.
 pub(crate) fn placed(problem: &Problem, mut design: Design) -> Result<Design> {
     let wanted = problem.model().space().len();
@@ -33,6 +36,9 @@ pub(crate) struct Incumbent {
     repair: Option<Box<dyn Feasibility>>,
     design: Design,
     value: Evaluation,
+    /// The best since [`Incumbent::begin_run`].
+    run: Option<Evaluation>,
+    run_design: Design,
 }
 
 impl Incumbent {
@@ -45,7 +51,8 @@ impl Incumbent {
             Ok(factory) if repair => Some(factory()),
             _ => None,
         };
-        Ok(Self { judge, repair, design, value })
+        let run_design = design.clone();
+        Ok(Self { judge, repair, design, value, run: None, run_design })
     }
 
     /// Whether the model repairs designs.
@@ -67,14 +74,33 @@ impl Incumbent {
         Ok(value)
     }
 
-    /// Keeps a judged candidate where it is the best so far; whether it was.
-    pub(crate) fn keep(&mut self, candidate: &Design, value: Evaluation) -> bool {
-        let better = self.judge.problem().better(&value, &self.value);
-        if better {
+    fn keep(&mut self, candidate: &Design, value: Evaluation) {
+        let problem = self.judge.problem();
+        if self.run.is_none_or(|best| problem.better(&value, &best)) {
+            self.run_design.copy_from(candidate);
+            self.run = Some(value);
+        }
+        // Once a feasible design is known, no other gains by missing a limit, be it by less than counts.
+        let gains_by_missing = self.value.violation <= STRICT && value.violation > TIGHT.max(self.value.violation);
+        if problem.better(&value, &self.value) && !gains_by_missing {
             self.design.copy_from(candidate);
             self.value = value;
         }
-        better
+    }
+
+    /// Begins a run of a search that consists of several.
+    pub(crate) fn begin_run(&mut self) {
+        self.run = None;
+    }
+
+    /// The best value of this run, where it judged anything.
+    pub(crate) fn run_value(&self) -> Option<Evaluation> {
+        self.run
+    }
+
+    /// The best design of this run.
+    pub(crate) fn run_design(&self) -> &Design {
+        &self.run_design
     }
 
     /// The best design.

@@ -1,11 +1,15 @@
 //! The solvers, one file each. They know no scenario: what a problem offers they find in its
 //! [`Structure`](crate::Structure).
 
+#[allow(dead_code)] // argmin uses the rest
+mod augmented_lagrangian;
 pub mod baseline;
+mod coordinates;
 pub mod exact;
-#[allow(dead_code)] // global_search and argmin use the rest
+pub mod global_search;
 mod incumbent;
 pub mod majorization_minimization;
+mod quadratic_program;
 pub mod random_search;
 pub mod recorded;
 pub mod sca;
