@@ -68,7 +68,7 @@ impl AugmentedLagrangian {
             // What is left of complementarity: the miss, or a multiplier on a limit that holds with room.
             let miss = c.max(-*m / *w).abs();
             *m = (*m + *w * c).max(0.0);
-            if !(miss <= 0.25 * *last) {
+            if last.is_nan() || miss > 0.25 * *last {
                 *w = (*w * 10.0).min(1e12);
             }
             *last = miss;

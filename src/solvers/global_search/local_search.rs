@@ -284,7 +284,8 @@ impl LocalSearch {
             it.rows.extend_from_slice(&self.here.jacobian[row * n..(row + 1) * n]);
             it.rows.push(-1.0);
         }
-        (it.lower.clone_from(&self.scratch.lower), it.upper.clone_from(&self.scratch.upper));
+        it.lower.clone_from(&self.scratch.lower);
+        it.upper.clone_from(&self.scratch.upper);
         it.lower.push(0.0);
         it.upper.push(f64::INFINITY);
         let mut price = self.penalty.max(steepest);

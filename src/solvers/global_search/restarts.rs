@@ -143,7 +143,7 @@ impl Restarts {
             if !first {
                 let fresh = self.problem.random(&mut self.random);
                 // Every other restart keeps most of the best design: good parts are found again sooner than all at once.
-                let share = if self.runs % 2 == 0 { 1.0 } else { 0.3 };
+                let share = if self.runs.is_multiple_of(2) { 1.0 } else { 0.3 };
                 for (x, new) in design.iter_mut().zip(fresh.iter()) {
                     if self.random.uniform() < share {
                         *x = *new;
