@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::html::{escape, json};
 use super::payload::payload;
+use super::quantity::capitalized;
 use super::study::Study;
 use super::swept::{text, words};
 use super::table::{same_name, table};
@@ -17,6 +18,9 @@ const SCRIPTS: [&str; 3] =
     [include_str!("page/draw.js"), include_str!("page/figures.js"), include_str!("page/table.js")];
 const STYLE: &str = include_str!("page/style.css");
 
+/// The browser itself sees to it that the page loads nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:";
+
 /// The whole page of a study.
 pub fn page(study: &Study) -> Result<String> {
     let name = title(study);
@@ -25,6 +29,7 @@ pub fn page(study: &Study) -> Result<String> {
     let _ = write!(
         html,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
          <link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
         escape(&name)
@@ -110,7 +115,7 @@ fn facts(study: &Study, html: &mut String) {
     }
     if let Value::Object(environment) = &study.folder.environment {
         for (key, value) in environment.iter().filter(|(_, v)| v.is_string() || v.is_number() || v.is_boolean()) {
-            rows.push((sentence(key), text(value)));
+            rows.push((capitalized(&words(key)), text(value)));
         }
     }
     html.push_str("<dl class=\"facts\">");
@@ -190,10 +195,4 @@ fn plain(value: &toml::Value) -> String {
         toml::Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-fn sentence(key: &str) -> String {
-    let text = words(key);
-    let mut characters = text.chars();
-    characters.next().map_or(String::new(), |c| c.to_uppercase().collect::<String>() + characters.as_str())
 }

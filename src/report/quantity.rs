@@ -112,7 +112,8 @@ fn scales(id: &str, unit: &str) -> Vec<Scale> {
     }
 }
 
-fn capitalized(text: &str) -> String {
+/// Text with its first letter in upper case.
+pub fn capitalized(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or(String::new(), |first| first.to_uppercase().collect::<String>() + characters.as_str())
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::html::{duration, durations, escape, number};
-use super::quantity::{Quantity, Scale};
+use super::quantity::{Quantity, Scale, capitalized};
 use super::spread::{Spread, sorted};
 use super::study::{Reduction, Study};
 use crate::metric::Direction;
@@ -30,7 +30,7 @@ fn head(study: &Study, several: bool, html: &mut String) {
     html.push_str("<table id=\"results\">\n<thead><tr>");
     for key in study.axes.iter().flat_map(|a| &a.keys) {
         let kind = if key.numbers.is_some() { "number" } else { "text" };
-        let _ = write!(html, "<th data-kind=\"{kind}\"><span>{}</span></th>", escape(&key.label));
+        let _ = write!(html, "<th data-kind=\"{kind}\"><span>{}</span></th>", escape(&capitalized(&key.label)));
     }
     html.push_str("<th data-kind=\"text\"><span>Solver</span></th><th data-kind=\"text\"><span>Ended</span></th>");
     html.push_str("<th data-kind=\"number\"><span>Feasible</span></th>");
@@ -61,7 +61,7 @@ fn row(study: &Study, cell: usize, solver: usize, several: bool, best: Option<f6
         }
     }
     let note = if same_name(label, kind) { String::new() } else { format!("<small>{}</small>", escape(kind)) };
-    let _ = write!(html, "<td>{}{note}</td>", escape(label));
+    let _ = write!(html, "<td class=\"solver\">{}{note}</td>", escape(label));
     ended(study, cell, solver, html);
 
     let records: Vec<_> = study.records(cell, solver).collect();

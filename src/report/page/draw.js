@@ -124,7 +124,11 @@ function axis(spec, values) {
     suggestedMax: finite.length ? Math.max(...finite) : undefined,
   };
   if (spec.range) [options.min, options.max] = spec.range;
-  if (spec.log) options.ticks.callback = logTick;
+  if (spec.log) Object.assign(options.ticks, { callback: logTick, maxRotation: 0 });
+  if (spec.log && spec.room && finite.length) {
+    options.min = options.suggestedMin / 2;
+    options.max = options.suggestedMax * 2;
+  }
   if (spec.names) {
     options.min = -0.3;
     options.max = spec.names.length - 0.7;
@@ -242,8 +246,10 @@ class Figure {
     this.chart?.destroy();
     const xs = sets.flatMap((s) => s.data.map((p) => p.x));
     const ys = sets.flatMap((s) => s.data.flatMap((p) => [p.y, p.low, p.high]));
+    const empty = !ys.some(Number.isFinite);
     this.axes = { x, y };
-    this.chart = new Chart(this.section.querySelector("canvas"), {
+    this.part("plot").hidden = this.part("legend").hidden = empty;
+    this.chart = new Chart(this.section.querySelector(".plot canvas"), {
       type: "scatter",
       data: { datasets: sets },
       plugins: [spreads],
@@ -271,7 +277,6 @@ class Figure {
       },
     });
     this.legend();
-    const empty = !ys.some(Number.isFinite);
     this.part("caption").textContent = empty ? "Nothing to draw here: " + (caption.empty ?? NO_TRIAL) : caption.text;
   }
 

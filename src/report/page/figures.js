@@ -227,7 +227,7 @@ function tradeoff() {
       }
     }
     const text =
-      `How to read: a line is a solver${swept ? ", a point is a sweep value, in sweep order" : ""} (${statistic}${severalTrials ? " over the compared trials" : ""}). ` +
+      `How to read: a line is a solver${swept ? ", a point is a sweep value, in sweep order" : ""}${severalTrials ? ` (${statistic} over the compared trials)` : ""}. ` +
       (known ? "Rings mark nondominated points: no other point shown is better in one quantity without being worse in the other. "
         : "Nondominated points are marked where the results say for both quantities which way is better. ") +
       [["Horizontal", mx], ["Vertical", my]].map(([n, m]) => (better(m) ? `${n}: ${better(m).toLowerCase()}` : "")).join(" ");
@@ -261,10 +261,13 @@ function distribution() {
       if (!row) continue;
       const [count, five, median, values] = row;
       const last = values.length - 1;
-      // Where all values are kept, the share at the i-th of n is i / n; else the values are quantiles.
-      const share = (i) => (count === values.length ? (i + 1) / count : i / last);
+      // Where all values are kept, the share steps to i / n at the i-th of n; else the values are quantiles.
+      const whole = count === values.length;
+      const share = (i) => (whole ? (i + 1) / count : i / last);
       const points = values.map((v, i) => ({ x: scaled(scale, v), y: share(i), note: `${count} values` }));
-      sets.push(line(s, points.filter((p) => Number.isFinite(p.x)), { pointRadius: 0, pointHitRadius: 5 }));
+      if (whole) points.unshift({ ...points[0], y: 0 });
+      const kept = points.filter((p) => Number.isFinite(p.x));
+      sets.push(line(s, kept, { pointRadius: 0, pointHitRadius: 5, stepped: whole ? "before" : false }));
       const at = [[five, 0.05], [median, 0.5]].map(([v, y]) => ({ x: scaled(scale, v), y, note: y < 0.5 ? "5 % quantile" : "median" }));
       sets.push(line(s, at.filter((p) => Number.isFinite(p.x)), { showLine: false, pointRadius: 6, mark: true }));
       marks.push([data.solvers[s].label, format(scaled(scale, five)), format(scaled(scale, median)), String(count)]);
@@ -326,7 +329,7 @@ function effort() {
     });
     const text = "How to read: a small marker is a feasible run, a large one the median of its solver; left is faster, lower is closer to the proven optimum. " +
       "Time is the solver’s own. Gaps of zero are drawn at the lower edge. Runs without a proven bound are not shown.";
-    return { sets, x: { title: "Solver time (s)", log: true }, y: { title: "Gap to the proven bound", log: true }, caption: { text } };
+    return { sets, x: { title: "Solver time (s)", log: true, room: true }, y: { title: "Gap to the proven bound", log: true, room: true }, caption: { text } };
   };
   f.start();
   figures.effort = f;
@@ -340,5 +343,5 @@ function cellName(cell) {
 for (const figure of [convergence, sweep, tradeoff, distribution, effort]) figure();
 
 // Paper is narrower than a screen: charts are drawn anew at its width.
-window.addEventListener("beforeprint", () => Object.values(figures).forEach((f) => f.chart.resize(680, 345)));
+window.addEventListener("beforeprint", () => Object.values(figures).forEach((f) => f.chart.resize(680, 295)));
 window.addEventListener("afterprint", () => Object.values(figures).forEach((f) => f.chart.resize()));
