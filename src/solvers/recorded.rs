@@ -111,10 +111,7 @@ impl Optimizer for Recorded {
         let mut designs = Vec::new();
         for (place, value) in self.designs()? {
             let read = || -> Result<Design> {
-                let (mut design, absent) = model.space().from_json(&value, &place)?;
-                if !absent.is_empty() {
-                    model.complete(&mut design, &absent)?;
-                }
+                let design = model.read_design(&value, &place)?;
                 keeps_fixed(&problem, &design, &place)?;
                 Ok(design)
             };
