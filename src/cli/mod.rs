@@ -6,6 +6,7 @@
 mod describe;
 mod draw;
 mod evaluate;
+mod schema;
 mod setting;
 mod solve;
 mod validate;
@@ -33,6 +34,7 @@ enum Command {
     Draw(draw::Arguments),
     Describe(describe::Arguments),
     Validate(validate::Arguments),
+    Schema(schema::Arguments),
 }
 
 impl Command {
@@ -43,6 +45,7 @@ impl Command {
             Self::Draw(arguments) => draw::run(&arguments),
             Self::Describe(arguments) => describe::run(&arguments),
             Self::Validate(arguments) => validate::run(&arguments),
+            Self::Schema(arguments) => schema::run(&arguments),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::write::to_toml;
 use crate::error::{Error, InputError, Result};
 use crate::instance::found;
 
-const SECTIONS: [&str; 10] =
+pub(super) const SECTIONS: [&str; 10] =
     ["name", "scenario", "instances", "problem", "solver", "metric", "sweep", "trials", "stop", "simulate"];
 
 /// A checked config.
