@@ -11,4 +11,5 @@
 
 mod record;
 
+pub(crate) use record::read_lines;
 pub use record::{ObjectiveValue, RunFolder, RunRecord, Timing, read_trace, write_trace};
