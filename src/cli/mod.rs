@@ -1,11 +1,16 @@
 //! What a person types. Results go to standard output, everything else to standard error.
 //!
 //! Exit codes: 0 where the program answered (also "infeasible"), 2 where the caller can mend something (arguments,
-//! files, a solver that does not fit), 1 where the program or a check that was asked for failed.
+//! files, a solver that does not fit), 1 where the program or a check that was asked for failed, 130 where it was
+//! interrupted.
 
+mod check;
+mod comparison;
 mod describe;
 mod draw;
 mod evaluate;
+mod list;
+mod run;
 mod schema;
 mod setting;
 mod solve;
@@ -19,6 +24,9 @@ use clap::{Parser, Subcommand};
 use crate::error::{Error, Result};
 use crate::optimizer::Cancel;
 
+/// The exit code after Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
 /// Integrated sensing and communications: any system model with any compatible optimizer, with proven gaps.
 #[derive(Debug, Parser)]
 #[command(name = "isacopt", version, max_term_width = 100, arg_required_else_help = true)]
@@ -29,6 +37,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
+    Check(check::Arguments),
+    List(list::Arguments),
     Evaluate(evaluate::Arguments),
     Solve(solve::Arguments),
     Draw(draw::Arguments),
@@ -38,8 +49,12 @@ enum Command {
 }
 
 impl Command {
-    fn run(self) -> Result<()> {
+    /// Gives whether the answer is whole.
+    fn run(self) -> Result<bool> {
         match self {
+            Self::Run(arguments) => return run::run(&arguments),
+            Self::Check(arguments) => check::run(&arguments),
+            Self::List(arguments) => list::run(&arguments),
             Self::Evaluate(arguments) => evaluate::run(&arguments),
             Self::Solve(arguments) => solve::run(&arguments),
             Self::Draw(arguments) => draw::run(&arguments),
@@ -47,6 +62,7 @@ impl Command {
             Self::Validate(arguments) => validate::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
         }
+        .map(|()| true)
     }
 }
 
@@ -63,7 +79,8 @@ pub fn main() -> ExitCode {
         }
     };
     match std::panic::catch_unwind(|| arguments.command.run()) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::from(INTERRUPTED),
         Ok(Err(Error::File { source, .. })) if source.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             complain(&error.to_string());
@@ -106,7 +123,7 @@ fn cancel_on_interrupt() -> Cancel {
     let flag = cancel.clone();
     let handler = move || {
         if flag.is_set() {
-            std::process::exit(130);
+            std::process::exit(i32::from(INTERRUPTED));
         }
         flag.set();
     };

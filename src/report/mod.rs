@@ -17,6 +17,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 pub use convergence::{Band, Effort, Traces};
+pub(crate) use html::{duration, durations, number};
 pub use quantity::{Quantity, Scale};
 pub use spread::{Spread, quantile, sorted};
 pub use study::{Cell, Reduction, Study};

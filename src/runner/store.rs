@@ -71,7 +71,6 @@ impl Store {
         })
     }
 
-
     /// The result of a run, where it is there.
     pub fn get(&self, run: &str) -> Option<&RunRecord> {
         self.done.get(run)
