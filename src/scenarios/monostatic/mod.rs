@@ -4,6 +4,7 @@
 //! A design is the powers `p_k` of the users and the sensing power `q`. Rates depend on all of them
 //! ([`Coefficients`]), the CRLBs only on `S = sum p_k` and `q` ([`Sensing`]).
 
+mod config;
 pub mod echo;
 pub mod estimation;
 mod instance;
@@ -13,6 +14,7 @@ mod sensing;
 pub mod simulation;
 mod surrogate;
 
+pub use config::{MonostaticConfig, Reflection, UserDrop};
 pub use instance::{Array, Instance, Pointing, Precoder};
 pub use rate::{Coefficients, PilotGroups};
 pub use sensing::{Angle, AngleInformation, Sensing};
