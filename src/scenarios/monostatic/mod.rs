@@ -4,18 +4,30 @@
 //! A design is the powers `p_k` of the users and the sensing power `q`. Rates depend on all of them
 //! ([`Coefficients`]), the CRLBs only on `S = sum p_k` and `q` ([`Sensing`]).
 
+mod baselines;
 mod config;
 pub mod echo;
 pub mod estimation;
+mod exact;
+mod feasibility;
 mod instance;
+mod limits;
 mod metrics;
+mod offers;
+mod range;
 mod rate;
+mod reuse;
 mod sensing;
 pub mod simulation;
 mod surrogate;
+mod users;
 
 pub use config::{MonostaticConfig, Reflection, UserDrop};
+pub use exact::{bound, optimum};
+pub use feasibility::{Miss, Region};
 pub use instance::{Array, Instance, Pointing, Precoder};
+pub use limits::{Limits, Utility};
+pub use range::SensingRange;
 pub use rate::{Coefficients, PilotGroups};
 pub use sensing::{Angle, AngleInformation, Sensing};
 
@@ -26,7 +38,7 @@ use serde_json::Value;
 use crate::design::{Block, Design, DesignSpace, Domain};
 use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
-use crate::model::{Named, SystemModel, Workspace};
+use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
 use crate::radio::Signal;
 use crate::simulation::SimulationFactory;
@@ -145,6 +157,21 @@ impl SystemModel for Monostatic {
     }
 
     fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
-        Structure { surrogate: surrogate::offer(&self.system, problem), ..Structure::none("not built yet") }
+        offers::structure(&self.system, problem)
+    }
+
+    fn starts(&self) -> Vec<Named> {
+        baselines::STARTS.to_vec()
+    }
+
+    fn start(&self, name: &str) -> Option<Result<Design>> {
+        baselines::start(&self.system, name, &self.default_problem()).map(Ok)
+    }
+
+    fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
+        vec![
+            Arc::new(baselines::EqualCommunication(Arc::clone(&self.system))),
+            Arc::new(baselines::EqualPower(Arc::clone(&self.system))),
+        ]
     }
 }

@@ -156,6 +156,11 @@ impl Sensing {
         self.tilt == [0.0; 2]
     }
 
+    /// `M_S`, `M_q`, `t`: `J_e = S M_S + q M_q + h(S, q) t t^T`.
+    pub(super) fn parts(&self) -> (AngleInformation, AngleInformation, [f64; 2]) {
+        (self.per_communication, self.per_sensing, self.tilt)
+    }
+
     /// `(N_t, A^2)`: `h = q S / (N_t S + A^2 q)`.
     pub(super) fn tilt_weights(&self) -> (f64, f64) {
         (self.transmit_antennas, self.response.gain * self.response.gain)

@@ -1,0 +1,43 @@
+//! What the monostatic system offers for a problem beyond evaluation, and why not where it does not.
+
+use std::sync::Arc;
+
+use super::System;
+use super::exact::{self, Optimum};
+use super::feasibility::Assessor;
+use super::limits::{Limits, Utility};
+use crate::problem::ProblemSpec;
+use crate::structure::{Bound, Exact, Feasibility, Structure};
+
+type Factory<T> = Box<dyn Fn() -> Box<T> + Send + Sync>;
+
+/// The offers for a problem; nothing is computed before one is taken up.
+pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structure {
+    let limits = Limits::of(problem, system);
+    let utility = Utility::of(&problem.objective);
+    let grows = utility.is_ok();
+    let rates = limits.clone().and_then(|limits| Ok((limits, utility?)));
+    let solved = rates.clone().and_then(|rates| exact::solvable(system, rates.1).map(|()| rates));
+    let optimum = |(limits, utility): (Limits, Utility)| {
+        let system = Arc::clone(system);
+        move || Optimum { system: Arc::clone(&system), utility, limits: limits.clone() }
+    };
+    Structure {
+        feasibility: limits.map(|limits| {
+            let system = Arc::clone(system);
+            let make = move || Assessor { system: Arc::clone(&system), limits: limits.clone(), grows, region: None };
+            Box::new(move || Box::new(make()) as Box<dyn Feasibility>) as Factory<dyn Feasibility>
+        }),
+        exact: solved.map(|rates| {
+            let make = optimum(rates);
+            Box::new(move || Box::new(make()) as Box<dyn Exact>) as Factory<dyn Exact>
+        }),
+        bound: rates.map(|rates| {
+            let make = optimum(rates);
+            Box::new(move || Box::new(make()) as Box<dyn Bound>) as Factory<dyn Bound>
+        }),
+        blocks: Ok(vec!["communication_power".into(), "sensing_power".into()]),
+        surrogate: super::surrogate::offer(system, problem),
+        ..Structure::none("not built yet")
+    }
+}
