@@ -45,7 +45,7 @@ pub fn instances() -> impl Strategy<Value = Instance> {
             prop_oneof![Just(None), proptest::collection::vec(0.0..2.0f64, users).prop_map(Some)],
         )
     });
-    let powers = (0.0..2.5f64, 0.0..3.5f64, -4.5..-2.0f64, -4.5..-2.0f64, -2.5..-0.5f64);
+    let powers = (0.0..2.5f64, 0.0..3.5f64, -4.5..-2.0f64, -4.5..-2.0f64, -2.0..0.0f64);
     (geometry, users, powers).prop_map(|(geometry, (fading, pilot_index, user_weights), powers)| {
         let (precoder, (h, v, rh, rv), (azimuth, elevation), offset) = geometry;
         let (transmit_power, pilot_power, azimuth_limit, elevation_limit, reflection) = powers;

@@ -164,7 +164,7 @@ impl MonostaticConfig {
             target_reflection: self.reflection(),
             target_direction: target,
             sensing_beam_direction: (offset != 0.0)
-                .then(|| Pointing { azimuth: target.azimuth + offset, elevation: target.elevation + offset }),
+                .then_some(Pointing { azimuth: target.azimuth + offset, elevation: target.elevation + offset }),
             transmit_power: self.transmit_power.linear(noise),
             crlb_azimuth_limit: limit(&self.crlb_azimuth_limit),
             crlb_elevation_limit: limit(&self.crlb_elevation_limit),

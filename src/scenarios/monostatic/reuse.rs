@@ -283,7 +283,7 @@ impl Pilot {
             let step = curvature.solve(&gradient);
             slope = -power.dot(&curvature.solve(&(&power * price)));
             let decrement = gradient.dot(&step);
-            if !(decrement > 1e-26) {
+            if decrement.is_nan() || decrement <= 1e-26 {
                 break;
             }
             let (start, value) = (self.log_power.clone(), self.lagrangian(price));

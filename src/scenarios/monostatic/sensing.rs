@@ -71,7 +71,7 @@ impl AngleInformation {
     pub fn singular(self) -> bool {
         let product = self.azimuth * self.elevation;
         let regular = product - self.cross * self.cross > SINGULAR * product;
-        !(regular && product.is_finite())
+        !(regular && product.is_finite() && self.azimuth > 0.0)
     }
 
     /// The CRLBs of azimuth and elevation in rad²; infinite where the matrix is singular or the value is above 1e20.

@@ -41,7 +41,7 @@ pub(super) fn water_filling(candidates: &mut [Candidate], total: f64, power: &mu
     let mut spare = total - candidates.iter().map(|c| c.floor).sum::<f64>();
     let (mut sum, mut weights, mut level) = (0.0, 0.0, f64::INFINITY);
     for candidate in candidates.iter() {
-        if !(candidate.threshold() < level) {
+        if candidate.threshold() >= level {
             break;
         }
         sum += candidate.noise + candidate.floor;
