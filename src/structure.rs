@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::conic::Program;
 use crate::design::Design;
 use crate::error::Result;
+use crate::problem::Evaluation;
 
 /// The ways in which a problem can be easier than a black box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,12 +25,28 @@ pub enum Capability {
     Bound,
     /// A sensible split into blocks.
     Blocks,
+    /// The objective after changing one coordinate at little cost: [`Incremental`].
+    Incremental,
+    /// A tree of subsets with proven bounds: [`Branching`].
+    Branching,
+    /// Whether an objective level can be reached, with proof: [`LevelSet`].
+    LevelSet,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Feasibility, Self::Gradient, Self::Surrogate, Self::Majorizer, Self::Exact, Self::Bound, Self::Blocks];
+    pub const ALL: [Self; 10] = [
+        Self::Feasibility,
+        Self::Gradient,
+        Self::Surrogate,
+        Self::Majorizer,
+        Self::Exact,
+        Self::Bound,
+        Self::Blocks,
+        Self::Incremental,
+        Self::Branching,
+        Self::LevelSet,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -41,6 +58,9 @@ impl Capability {
             Self::Exact => "exact",
             Self::Bound => "bound",
             Self::Blocks => "blocks",
+            Self::Incremental => "incremental",
+            Self::Branching => "branching",
+            Self::LevelSet => "level_set",
         }
     }
 }
@@ -81,6 +101,12 @@ pub struct Structure {
     pub bound: Offer<dyn Bound>,
     /// A sensible split into blocks or groups, by name, in the order in which to take them.
     pub blocks: Result<Vec<String>, Refusal>,
+    /// The objective after changing one coordinate at little cost.
+    pub incremental: Offer<dyn Incremental>,
+    /// A tree of subsets of the designs with proven bounds.
+    pub branching: Offer<dyn Branching>,
+    /// Whether an objective level can be reached, with proof.
+    pub level_set: Offer<dyn LevelSet>,
 }
 
 impl Structure {
@@ -96,6 +122,9 @@ impl Structure {
             exact: Err(no()),
             bound: Err(no()),
             blocks: Err(no()),
+            incremental: Err(no()),
+            branching: Err(no()),
+            level_set: Err(no()),
         }
     }
 
@@ -112,6 +141,9 @@ impl Structure {
             Capability::Exact => state(&self.exact),
             Capability::Bound => state(&self.bound),
             Capability::Blocks => state(&self.blocks),
+            Capability::Incremental => state(&self.incremental),
+            Capability::Branching => state(&self.branching),
+            Capability::LevelSet => state(&self.level_set),
         }
     }
 }
@@ -228,4 +260,53 @@ pub struct ProvenBound {
 pub trait Bound: Send {
     /// The bound, or none where the problem is infeasible.
     fn bound(&mut self) -> Result<Option<ProvenBound>>;
+}
+
+/// A design under search, one coordinate at a time. Values are those of the model's own evaluation.
+pub trait Incremental: Send {
+    /// Takes a design as the state, and judges it; linear in its length.
+    fn load(&mut self, design: &Design) -> Evaluation;
+    /// The state's value after changing one coordinate, in constant time; the state stays as it is.
+    fn peek(&self, coordinate: usize, value: f64) -> Evaluation;
+    /// Changes a coordinate of the state, in constant time.
+    fn set(&mut self, coordinate: usize, value: f64) -> Evaluation;
+}
+
+/// A subset of the designs, in a form that only its [`Branching`] reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// No feasible design of the subset has a better objective.
+    pub bound: f64,
+    /// What the subset is.
+    pub data: Box<[f64]>,
+}
+
+/// A tree of subsets of the designs, for proofs by branch and bound.
+pub trait Branching: Send {
+    /// The set of all designs (or of representatives of all, where a symmetry is used).
+    fn root(&mut self) -> Result<Node>;
+    /// Splits a subset into smaller ones that together hold every design of it which is better than the incumbent's
+    /// objective; those that cannot be better may be left out. None where nothing is left to split.
+    fn split(&mut self, node: &Node, incumbent: f64, children: &mut Vec<Node>) -> Result<()>;
+    /// Writes a promising design of the subset, where there is one at hand.
+    fn candidate(&mut self, node: &Node, out: &mut Design) -> Result<bool>;
+}
+
+/// What is known of a level.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reached {
+    /// A feasible design that reaches it was written.
+    Yes,
+    /// No feasible design reaches it.
+    No(Certificate),
+    /// Neither could be shown.
+    Unknown,
+}
+
+/// Which objective levels feasible designs reach.
+pub trait LevelSet: Send {
+    /// A level that is reached, and one beyond which none is; the first is worse than the second.
+    fn range(&mut self) -> Result<(f64, f64)>;
+    /// Whether a feasible design has an objective at least as good as the level; writes it if so.
+    fn at(&mut self, level: f64, out: &mut Design) -> Result<Reached>;
 }
