@@ -64,7 +64,7 @@ impl Incumbent {
     /// changed in place, so that the value belongs to it.
     pub(crate) fn offer(&mut self, candidate: &mut Design) -> Result<Evaluation> {
         let mut value = self.judge.evaluate(candidate)?;
-        if value.violation > STRICT
+        if value.violation > TIGHT
             && let Some(repair) = &mut self.repair
         {
             repair.repair(candidate);
