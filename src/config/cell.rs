@@ -86,7 +86,7 @@ impl Cell {
                 None => {
                     let values = self.sweep.iter().map(|(key, value)| format!("{key} = {value}"));
                     let cell = values.collect::<Vec<_>>().join(", ");
-                    InputError { found: format!("{}, in the cell {cell},", mistake.found), ..mistake }
+                    InputError { found: format!("{} (in the cell {cell})", mistake.found), ..mistake }
                 }
             }
         };

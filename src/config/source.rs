@@ -62,6 +62,9 @@ impl Source {
     pub fn set(&mut self, path: &[String], value: Value, written: &str) -> Result<()> {
         let place = Place { file: Some(format!("--set {written}")), line: None };
         let at = put(&mut self.tree, path, value).map_err(|e| Error::from(e).in_file(format!("--set {written}")))?;
+        // What stood below it in the file is no more.
+        let below = |key: &String| key.strip_prefix(at.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
+        self.places.retain(|key, _| !below(key));
         self.places.insert(at, place);
         Ok(())
     }
