@@ -19,6 +19,9 @@ use crate::instance::found;
 pub(super) const SECTIONS: [&str; 10] =
     ["name", "scenario", "instances", "problem", "solver", "metric", "sweep", "trials", "stop", "simulate"];
 
+/// More runs than this are refused, as a slip of the pen.
+const MOST_RUNS: u64 = 10_000_000;
+
 /// A checked config.
 #[derive(Clone, Debug)]
 pub struct Experiment {
@@ -101,6 +104,12 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     }
     let trials = instances.as_ref().map_or(trials, |files| files.len() as u64);
     let points = cells(tree.get("sweep"), &mut mistakes);
+    let solvers = tree.get("solver").and_then(Value::as_array).map_or(1, Vec::len).max(1);
+    let most = MOST_RUNS / (points.len() * solvers).max(1) as u64;
+    if trials > most {
+        let allowed = format!("at most {most}: {MOST_RUNS} runs in all");
+        mistakes.push(InputError::new("trials.count", trials.to_string(), allowed));
+    }
     let source = Arc::new(source);
     let instances = instances.map(System::Instances);
     let mut context = Context { source: &source, folder, metrics, instances, baselines: Vec::new() };

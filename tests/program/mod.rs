@@ -2,8 +2,10 @@
 #![allow(dead_code)]
 
 use std::ffi::OsStr;
+use std::io::{Read, Seek};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -45,27 +47,53 @@ impl Answer {
     }
 }
 
-/// A call that is not started yet, its standard streams caught.
+/// A call that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A call that is not started yet.
 pub fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_isacopt"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments);
     command
 }
 
 /// Calls the program and waits for it.
+#[track_caller]
 pub fn isacopt<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Answer {
-    answer(command(arguments).output().expect("the program starts"))
+    answer(&mut command(arguments))
 }
 
 /// Calls the program in a folder.
+#[track_caller]
 pub fn isacopt_in<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Answer {
-    answer(command(arguments).current_dir(folder).output().expect("the program starts"))
+    answer(command(arguments).current_dir(folder))
 }
 
-/// What a finished call left behind.
-pub fn answer(output: std::process::Output) -> Answer {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    Answer { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+/// Starts a call, waits for it, and gives what it left behind. Its streams are files, so that it never waits for a
+/// reader.
+#[track_caller]
+pub fn answer(command: &mut Command) -> Answer {
+    let mut streams = [tempfile::tempfile().expect("a file"), tempfile::tempfile().expect("a file")];
+    let [out, err] = [&streams[0], &streams[1]].map(|file| Stdio::from(file.try_clone().expect("a second handle")));
+    let mut child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().expect("the program starts");
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("its state") {
+            break status;
+        }
+        if begun.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("it hangs: {command:?}");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let [out, err] = streams.each_mut().map(|file| {
+        let mut text = String::new();
+        file.rewind().expect("from the beginning");
+        file.read_to_string(&mut text).expect("UTF-8");
+        text
+    });
+    Answer { code: status.code(), out, err }
 }
 
 /// A number of the program's JSON: infinite and undefined ones are texts.
