@@ -20,6 +20,8 @@ type = "monostatic"
 transmit = { horizontal = 4, vertical = 4 }
 receive = { horizontal = 3, vertical = 3 }
 users = 4
+crlb_azimuth_limit = "4 deg"
+crlb_elevation_limit = "4 deg"
 
 [[solver]]
 type = "exact"
@@ -125,9 +127,9 @@ fn a_second_start_does_only_what_is_missing() {
     assert!(bench.results("out") == first);
 }
 
-/// A config of about 60 runs, of some 20 ms each.
+/// A config of 64 runs, of which a quarter take some 50 ms each.
 fn slow() -> String {
-    CONFIG.replace("2_000", "100_000").replace("count = 3", "count = 8")
+    CONFIG.replace("2_000", "300_000").replace("count = 3", "count = 8")
 }
 
 /// What is in the folder of a run that was stopped: every line readable, none twice, each with its trace.
@@ -158,12 +160,15 @@ fn a_kill_at_any_moment_loses_no_finished_run() {
     let total = bench.records("undisturbed").len();
     let mut moments = RandomStream::keyed(1, "moments of a kill", "", 0, 0);
     let (mut kept, mut amid, mut out) = (0, 0, "killed 0".to_string());
-    for kill in 0..20 {
+    for kill in 0..60 {
+        if kill >= 20 && amid >= 8 {
+            break;
+        }
         let call = ["run", "e.toml", "--out", &out, "--threads", "2"];
         let mut process = command(call);
         process.current_dir(bench.0.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = process.spawn().expect("it starts");
-        std::thread::sleep(Duration::from_secs_f64(0.25 * whole * moments.uniform()));
+        std::thread::sleep(Duration::from_secs_f64(0.2 * whole * moments.uniform()));
         child.kill().expect("killed");
         child.wait().expect("gone");
         let now = finished_runs(&bench.path(&out));
@@ -176,7 +181,7 @@ fn a_kill_at_any_moment_loses_no_finished_run() {
             (kept, out) = (0, format!("killed {kill}"));
         }
     }
-    assert!(amid >= 5, "only {amid} kills came amid the runs");
+    assert!(amid >= 8, "only {amid} kills came amid the runs");
     let end = bench.done(&config, &out, &[]);
     assert!(kept == 0 || end.contains("were there already"), "{end}");
     assert!(bench.results(&out) == undisturbed);
@@ -299,8 +304,8 @@ fn the_table_compares_over_the_trials_in_which_all_are_feasible() {
     let bench = Bench::new();
     // A floor that the scheme of equal coefficients meets in some drops only.
     let config = CONFIG.replace("count = 3", "count = 6").replace("\"20 dB\", \"25 dB\"", "\"25 dB\"")
-        + "\n[problem]\nconstraints = { min_rate = { at_least = 0.5 } }\n\n[[solver]]\ntype = \"equal_power\"\nsensing_share = 1.0\n";
-    let table = bench.done(&config, "out", &[]);
+        + "\n[problem]\nconstraints = { min_rate = { at_least = 0.1 } }\n\n[[solver]]\ntype = \"equal_power\"\nsensing_share = 1.0\n";
+    let table = bench.done(&config, "out", &["--set", "scenario.precoder=mrt"]);
     for heading in ["solver", "sum_rate in bit/s/Hz", "feasible", "violation", "bound", "gap", "iterations", "evaluations", "time"] {
         assert!(table.lines().take(3).any(|line| line.contains(heading)), "no {heading} in\n{table}");
     }
@@ -383,6 +388,6 @@ fn metrics_of_the_config_are_sought_by_solvers_that_evaluate() {
     for trial in records.chunks(3) {
         let [search, _, baseline] = trial else { panic!("three solvers a trial") };
         assert!(objective(search) > 1.01 * objective(baseline), "{search}");
-        assert!(number(&search["metrics"]["transmit_power"]["value"]) < Some(90.0));
+        assert!(number(&search["metrics"]["transmit_power"]["value"]) < Some(50.0));
     }
 }
