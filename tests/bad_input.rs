@@ -12,6 +12,7 @@ use isacopt::runner::Plan;
 use isacopt::scenario::scenarios;
 use program::{Answer, isacopt_in};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 const CONFIG: &str = r#"name = "bad input"
@@ -133,7 +134,12 @@ fn mistakes_in_a_config_are_told_with_line_key_and_what_is_allowed() {
         ("[problem]", "[problem.x]", "problem.x", &["`objective`, `constraints`"]),
         ("start = \"half\"", "start = 3", "solver[1].start", &["found 3", "text"]),
         ("label = \"sca\"", "label = [\"sca\"]", "solver[1].label", &["a list of 1", "text"]),
-        ("subproblem_tolerance = 1e-8", "subproblem_tolerance = \"x\"", "solver[1].subproblem_tolerance", &["a number"]),
+        (
+            "subproblem_tolerance = 1e-8",
+            "subproblem_tolerance = \"x\"",
+            "solver[1].subproblem_tolerance",
+            &["a number"],
+        ),
         ("max_evaluations = 1000", "max_evaluations = 1.5", "stop.max_evaluations", &["1.5", "a whole number"]),
         ("seed = 1", "seed = 1.5", "trials.seed", &["1.5", "a whole number"]),
         // Domains.
@@ -155,7 +161,12 @@ fn mistakes_in_a_config_are_told_with_line_key_and_what_is_allowed() {
         ("users = 4", "shadowing = 1e9", "scenario.shadowing", &["large-scale fading"]),
         ("users = 4", "cell_radius = 10", "scenario.cell_radius", &["10", "above exclusion_radius"]),
         ("crlb_azimuth_limit = \"1 deg\"", "crlb_azimuth_limit = 0", "scenario.crlb_azimuth_limit", &["above 0"]),
-        ("crlb_azimuth_limit = \"1 deg\"", "crlb_azimuth_limit = -1", "scenario.crlb_azimuth_limit", &["-1", "above 0"]),
+        (
+            "crlb_azimuth_limit = \"1 deg\"",
+            "crlb_azimuth_limit = -1",
+            "scenario.crlb_azimuth_limit",
+            &["-1", "above 0"],
+        ),
         ("coherence_length = 100", "coherence_length = 10", "scenario.pilot_length", &["below coherence_length = 10"]),
         ("pilot_length = 10\n", "pilot_length = 100\n", "scenario.pilot_length", &["below coherence_length = 100"]),
         ("pilot_length = 10\n", "pilot_length = 0\n", "scenario.pilot_length", &["found 0", "at least 1"]),
@@ -174,22 +185,39 @@ fn mistakes_in_a_config_are_told_with_line_key_and_what_is_allowed() {
         ("[\"10 dB\", \"20 dB\"]", "\"10 dB\"", "sweep.\"scenario.transmit_power\"", &["a list of values"]),
         ("[\"10 dB\", \"20 dB\"]", "[\"10 dB\", -1]", "sweep.\"scenario.transmit_power\"", &["-1", "0 or more"]),
         ("[\"10 dB\", \"20 dB\"]", "[\"10 dB\", nan]", "sweep.\"scenario.transmit_power\"[1]", &["nan", "finite"]),
-        ("\"scenario.transmit_power\" =", "\"scenario.transmitpower\" =", "sweep.\"scenario.transmitpower\"", &[
-            "did you mean `transmit_power`?",
-        ]),
-        ("\"scenario.transmit_power\" =", "\"senario.users\" =", "sweep.\"senario.users\"", &["did you mean `scenario`?"]),
+        (
+            "\"scenario.transmit_power\" =",
+            "\"scenario.transmitpower\" =",
+            "sweep.\"scenario.transmitpower\"",
+            &["did you mean `transmit_power`?"],
+        ),
+        (
+            "\"scenario.transmit_power\" =",
+            "\"senario.users\" =",
+            "sweep.\"senario.users\"",
+            &["did you mean `scenario`?"],
+        ),
         ("\"scenario.transmit_power\" =", "\"scenario.array.rows\" =", "sweep.\"scenario.array.rows\"", &["`array`"]),
         ("\"scenario.transmit_power\" =", "\"trials.count\" =", "sweep.\"trials.count\"", &["`trials.count`"]),
-        ("\"solver.sca.max_iter", "\"solver.scaa.max_iter", "sweep.zip[0].\"solver.scaa.max_iterations\"", &[
-            "did you mean `sca`?",
-        ]),
-        ("\"solver.sca.max_iter", "\"solver.sca.mux_iter", "sweep.zip[0].\"solver.sca.mux_iterations\"", &[
-            "did you mean `max_iterations`?",
-        ]),
+        (
+            "\"solver.sca.max_iter",
+            "\"solver.scaa.max_iter",
+            "sweep.zip[0].\"solver.scaa.max_iterations\"",
+            &["did you mean `sca`?"],
+        ),
+        (
+            "\"solver.sca.max_iter",
+            "\"solver.sca.mux_iter",
+            "sweep.zip[0].\"solver.sca.mux_iterations\"",
+            &["did you mean `max_iterations`?"],
+        ),
         ("[10, 20]", "[10, 20, 30]", "sweep.zip[0].\"solver.sca.max_iterations\"", &["3 values", "2"]),
-        ("\"scenario.crlb_elevation_limit\" =", "\"scenario.transmit_power\" =", "sweep.zip[0].\"scenario.transmit_power\"", &[
-            "a second sweep",
-        ]),
+        (
+            "\"scenario.crlb_elevation_limit\" =",
+            "\"scenario.transmit_power\" =",
+            "sweep.zip[0].\"scenario.transmit_power\"",
+            &["a second sweep"],
+        ),
         // TOML.
         ("users = 4", "users = ", "", &["no TOML"]),
         ("users = 4", "users = 4\nusers = 5", "", &["no TOML", "duplicate key"]),
@@ -250,7 +278,11 @@ fn a_solver_that_fits_nowhere_is_told_with_those_that_would() {
     for objective in ["efficiency", "transmit_power"] {
         let text = CONFIG.replace("objective = \"sum_rate\"", &format!("objective = \"{objective}\""));
         let message = Bench::new(text).call(&["check", "e.toml"]).refusal();
-        for words in ["e.toml:22: `solver[0].type`: found `exact`", "e.toml:25: `solver[1].type`", "one that fits: global_search"] {
+        for words in [
+            "e.toml:22: `solver[0].type`: found `exact`",
+            "e.toml:25: `solver[1].type`",
+            "one that fits: global_search",
+        ] {
             assert!(message.contains(words), "{objective}: {message}");
         }
     }
@@ -397,7 +429,8 @@ fn mistakes_in_an_instance_are_told_with_their_key() {
         instance()["instance"].as_object().expect("an object").keys().map(|key| format!("/instance/{key}")).collect();
     let optional = ["/instance/crlb_azimuth_limit", "/instance/user_weights"];
     let missing = required.iter().filter(|key| !optional.contains(&key.as_str()));
-    let missing = missing.map(String::as_str).chain(["/format", "/scenario", "/instance", "/designs/half/sensing_power"]);
+    let missing =
+        missing.map(String::as_str).chain(["/format", "/scenario", "/instance", "/designs/half/sensing_power"]);
     let mut spoilt_files: Vec<(String, String)> =
         missing.map(|key| (spoilt(key, None), key.rsplit('/').next().unwrap_or_default().to_string())).collect();
     spoilt_files.extend(mistakes.into_iter().map(|(key, value, words)| (spoilt(key, Some(value)), words.to_string())));
@@ -460,7 +493,8 @@ fn a_folder_that_cannot_be_written_is_told_before_anything_runs() {
     bench.write("in_the_way", "a file");
     std::fs::create_dir(bench.path().join("others")).expect("made");
     std::fs::write(bench.path().join("others/mine.txt"), "precious").expect("written");
-    let mut attempts = vec![("in_the_way", "cannot create"), ("in_the_way/deeper", "cannot create"), ("others", "holds other files")];
+    let mut attempts =
+        vec![("in_the_way", "cannot create"), ("in_the_way/deeper", "cannot create"), ("others", "holds other files")];
     if cfg!(target_os = "linux") {
         attempts.push(("/proc/isacopt", "cannot create"));
     }
@@ -483,8 +517,10 @@ fn a_full_disk_leaves_whole_lines_and_the_next_start_goes_on() {
     assert_eq!(whole.code, Some(0), "{}", whole.err);
     let size = std::fs::metadata(bench.path().join("whole/results.jsonl")).expect("there").len();
     let blocks = size / 2 / 512;
-    let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec '{}' run e.toml --out out", env!("CARGO_BIN_EXE_isacopt"));
-    let message = program::answer(std::process::Command::new("sh").args(["-c", &limited]).current_dir(bench.path())).err;
+    let limited =
+        format!("trap '' XFSZ; ulimit -f {blocks}; exec '{}' run e.toml --out out", env!("CARGO_BIN_EXE_isacopt"));
+    let message =
+        program::answer(std::process::Command::new("sh").args(["-c", &limited]).current_dir(bench.path())).err;
     assert!(message.contains("error: cannot write out/"), "{message}");
     let text = std::fs::read_to_string(bench.path().join("out/results.jsonl")).expect("readable");
     assert!(text.ends_with('\n') && text.lines().count() > 1 && (text.len() as u64) < size);
@@ -519,7 +555,8 @@ fn infeasible_limits_are_an_answer_with_the_best_achievable_ratio() {
     // No power at all: infeasible under a limit, and a rate of 0 without one.
     bench.write("i.json", spoilt("/instance/transmit_power", Some(json!(0.0))));
     assert_eq!(bench.call(&["solve", "i.json", "--solver", "exact", "--json"]).json()["status"], "infeasible");
-    let free = bench.call(&["solve", "i.json", "--solver", "exact", "--json", "--set", "instance.crlb_azimuth_limit=null"]);
+    let free =
+        bench.call(&["solve", "i.json", "--solver", "exact", "--json", "--set", "instance.crlb_azimuth_limit=null"]);
     assert_eq!(free.json()["objective"]["value"], 0.0);
 }
 
@@ -531,7 +568,10 @@ fn what_cannot_be_identified_has_an_infinite_bound() {
         ("a horizontal line", vec![("transmit_array", line(9, 1)), ("receive_array", line(6, 1))]),
         ("a vertical line", vec![("transmit_array", line(1, 9)), ("receive_array", line(1, 6))]),
         ("elevation 0", vec![("target_direction", json!({ "azimuth": 0.3, "elevation": 0.0 }))]),
-        ("azimuth 90 degrees", vec![("target_direction", json!({ "azimuth": std::f64::consts::FRAC_PI_2, "elevation": 0.8 }))]),
+        (
+            "azimuth 90 degrees",
+            vec![("target_direction", json!({ "azimuth": std::f64::consts::FRAC_PI_2, "elevation": 0.8 }))],
+        ),
         ("no echo", vec![("target_reflection", json!({ "re": 0.0, "im": 0.0 }))]),
         ("no power", vec![("transmit_power", json!(0.0))]),
     ] {
@@ -564,8 +604,30 @@ fn what_cannot_be_identified_has_an_infinite_bound() {
 
 /// Words that configs and instances do not want.
 const NASTY: [&str; 24] = [
-    "0", "-1", "1e308", "-1e-320", "nan", "inf", "9223372036854775807", "1e999", "\"\"", "\"inf\"", "\"nan dB\"",
-    "\"-400 dB\"", "[]", "{}", "[[1, 2], 3]", "true", "\"x\"", "null", "=", "\n", "\"", "\u{2603}", "1979-05-27", "zip",
+    "0",
+    "-1",
+    "1e308",
+    "-1e-320",
+    "nan",
+    "inf",
+    "9223372036854775807",
+    "1e999",
+    "\"\"",
+    "\"inf\"",
+    "\"nan dB\"",
+    "\"-400 dB\"",
+    "[]",
+    "{}",
+    "[[1, 2], 3]",
+    "true",
+    "\"x\"",
+    "null",
+    "=",
+    "\n",
+    "\"",
+    "\u{2603}",
+    "1979-05-27",
+    "zip",
 ];
 
 /// A text with some of its words replaced, taken out, doubled or moved.
@@ -599,7 +661,7 @@ fn instance_text() -> &'static str {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     /// A spoilt config is read, or refused with a place; it never panics.
     #[test]

@@ -36,9 +36,7 @@ fn every_case_holds() {
                         // What is no JSON cannot say what it expects: it must be refused.
                         (None, _) => refused(file, &[]),
                         (Some(case), None) => judged(file, case),
-                        (Some(case), Some(i)) => {
-                            solved(file, case, &case["expected"]["solve"][*i], scratch.path(), *i)
-                        }
+                        (Some(case), Some(i)) => solved(file, case, &case["expected"]["solve"][*i], scratch.path(), *i),
                     };
                     if let Err(why) = result {
                         let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -199,7 +197,9 @@ fn matches_feasibility(got: &Value, wanted: &Value) -> Check {
     let violation = number(&got["violation"]).filter(|v| *v >= 0.0).ok_or(format!("violation {}", got["violation"]))?;
     check(got["feasible"] == (violation <= 1e-6), || format!("feasible {} at {violation}", got["feasible"]))?;
     match wanted.get("feasible") {
-        Some(feasible) => check(got["feasible"] == *feasible, || format!("feasible {}, not {feasible}", got["feasible"])),
+        Some(feasible) => {
+            check(got["feasible"] == *feasible, || format!("feasible {}, not {feasible}", got["feasible"]))
+        }
         None => Ok(()),
     }
 }
@@ -245,5 +245,8 @@ fn the_comparison_itself_can_fail() {
         assert!(close(&bad, &near).is_err(), "{bad}");
     }
     assert!(close(&json!(2.0), &json!({ "at_least": 2.0, "at_most": 3.0 })).is_ok());
-    assert!(close(&json!(1.9), &json!({ "at_least": 2.0 })).is_err() && close(&Value::Null, &json!({ "at_most": 1 })).is_err());
+    assert!(
+        close(&json!(1.9), &json!({ "at_least": 2.0 })).is_err()
+            && close(&Value::Null, &json!({ "at_most": 1 })).is_err()
+    );
 }

@@ -185,9 +185,13 @@ fn a_kill_at_any_moment_loses_no_finished_run() {
     let end = bench.done(&config, &out, &[]);
     assert!(kept == 0 || end.contains("were there already"), "{end}");
     assert!(bench.results(&out) == undisturbed);
-    assert_eq!(std::fs::read_dir(bench.path(&out)).expect("there").filter(|f| {
-        f.as_ref().expect("an entry").path().extension().is_some_and(|e| e == "partial")
-    }).count(), 0);
+    assert_eq!(
+        std::fs::read_dir(bench.path(&out))
+            .expect("there")
+            .filter(|f| { f.as_ref().expect("an entry").path().extension().is_some_and(|e| e == "partial") })
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -252,9 +256,14 @@ fn every_solver_and_every_swept_value_sees_the_same_channels() {
 #[test]
 fn zipped_keys_walk_together_and_settings_reach_everything() {
     let bench = Bench::new();
-    let zip = "[[sweep.zip]]\n\"scenario.users\" = [3, 4]\n\"solver.random_search.max_evaluations\" = [200, 300]\n\n[trials]";
+    let zip =
+        "[[sweep.zip]]\n\"scenario.users\" = [3, 4]\n\"solver.random_search.max_evaluations\" = [200, 300]\n\n[trials]";
     let config = CONFIG.replace("[trials]", zip);
-    bench.done(&config, "out", &["--set", "trials.count=1", "--set", "scenario.precoder=mrt", "--set", "solver.sca.label=SCA"]);
+    bench.done(
+        &config,
+        "out",
+        &["--set", "trials.count=1", "--set", "scenario.precoder=mrt", "--set", "solver.sca.label=SCA"],
+    );
     let records = bench.records("out");
     let points: Vec<(String, u64, u64)> = records
         .iter()
@@ -283,7 +292,8 @@ fn instance_files_are_trials_that_every_solver_sees() {
     std::fs::create_dir(bench.path("drops")).expect("made");
     for trial in 0..3 {
         let file = format!("drops/{trial}.json");
-        let call = ["draw", "e.toml", "--set", "scenario.transmit_power=20 dB", "--trial", &trial.to_string(), "--out", &file];
+        let call =
+            ["draw", "e.toml", "--set", "scenario.transmit_power=20 dB", "--trial", &trial.to_string(), "--out", &file];
         isacopt_in(bench.0.path(), call).text();
     }
     let (head, tail) = one.split_once("[scenario]").expect("a section");
@@ -306,7 +316,9 @@ fn the_table_compares_over_the_trials_in_which_all_are_feasible() {
     let config = CONFIG.replace("count = 3", "count = 6").replace("\"20 dB\", \"25 dB\"", "\"25 dB\"")
         + "\n[problem]\nconstraints = { min_rate = { at_least = 0.1 } }\n\n[[solver]]\ntype = \"equal_power\"\nsensing_share = 1.0\n";
     let table = bench.done(&config, "out", &["--set", "scenario.precoder=mrt"]);
-    for heading in ["solver", "sum_rate in bit/s/Hz", "feasible", "violation", "bound", "gap", "iterations", "evaluations", "time"] {
+    for heading in
+        ["solver", "sum_rate in bit/s/Hz", "feasible", "violation", "bound", "gap", "iterations", "evaluations", "time"]
+    {
         assert!(table.lines().take(3).any(|line| line.contains(heading)), "no {heading} in\n{table}");
     }
     let records = bench.records("out");
@@ -316,7 +328,10 @@ fn the_table_compares_over_the_trials_in_which_all_are_feasible() {
         of(solver).iter().filter(|r| r["feasible"] == true).filter_map(|r| r["trial"].as_u64()).collect()
     };
     let counts = labels.map(|solver| feasible(solver).len());
-    assert!((1..6).contains(&counts[3]) && counts[4] == 0 && counts[0] > counts[3], "{counts:?}: the test says nothing");
+    assert!(
+        (1..6).contains(&counts[3]) && counts[4] == 0 && counts[0] > counts[3],
+        "{counts:?}: the test says nothing"
+    );
     // A solver that is feasible nowhere is not compared.
     let common = labels[..4].iter().map(|s| feasible(s)).reduce(|a, b| &a & &b).expect("solvers");
     for (solver, count) in labels.iter().zip(counts) {

@@ -273,7 +273,8 @@ impl Scenario for MonostaticConfig {
         });
         let fading: Vec<f64> = fading.collect();
         if let Some(bad) = fading.iter().find(|beta| !(beta.is_finite() && **beta > 0.0)) {
-            let found = format!("{}, which with path_loss_exponent makes a large-scale fading of {bad}", self.shadowing);
+            let found =
+                format!("{}, which with path_loss_exponent makes a large-scale fading of {bad}", self.shadowing);
             return Err(InputError::new("shadowing", found, "values with finite fadings above 0").into());
         }
         Ok(Arc::new(Monostatic::new(self.instance(fading))))
