@@ -10,6 +10,7 @@ pub mod echo;
 pub mod estimation;
 mod exact;
 mod feasibility;
+mod gradient;
 mod instance;
 mod limits;
 mod metrics;
@@ -17,6 +18,8 @@ mod offers;
 mod range;
 mod rate;
 mod reuse;
+#[cfg(test)]
+mod samples;
 mod sensing;
 pub mod simulation;
 mod surrogate;

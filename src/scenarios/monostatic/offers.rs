@@ -37,6 +37,7 @@ pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structur
             Box::new(move || Box::new(make()) as Box<dyn Bound>) as Factory<dyn Bound>
         }),
         blocks: Ok(vec!["communication_power".into(), "sensing_power".into()]),
+        gradient: super::gradient::offer(system, problem),
         surrogate: super::surrogate::offer(system, problem),
         ..Structure::none("not built yet")
     }
