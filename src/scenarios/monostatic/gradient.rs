@@ -261,7 +261,6 @@ mod tests {
     use super::*;
     use crate::math::{RandomStream, derivative};
     use crate::metric::{Direction, MetricInfo};
-    use crate::model::SystemModel;
     use crate::problem::{Constraint, Problem};
     use std::collections::BTreeMap;
 

@@ -13,6 +13,7 @@ mod feasibility;
 mod gradient;
 mod instance;
 mod limits;
+mod majorizer;
 mod metrics;
 mod offers;
 mod range;
