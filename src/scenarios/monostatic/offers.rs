@@ -41,7 +41,6 @@ pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structur
         majorizer: super::majorizer::offer(system, problem),
         surrogate: super::surrogate::offer(system, problem),
         incremental: Err(Refusal::new("every power enters the interference of every user: one costs as much as all")),
-        branching: Err(Refusal::new("the powers are continuous, and their optimum is known without a search: `exact`")),
-        level_set: Err(Refusal::new("no level needs a test of its own: the optimum is known in closed form, `exact`")),
+        ..Structure::none("the powers are continuous, and their optimum is known without a search: `exact`")
     }
 }
