@@ -25,8 +25,6 @@ struct Case {
     name: String,
     problem: Arc<Problem>,
     reused: bool,
-    /// Whether each user's rate counts.
-    everyone: bool,
     optimum: f64,
 }
 
@@ -57,11 +55,13 @@ fn cases() -> Vec<Case> {
         if cases.len() == COUNT {
             break;
         }
-        let instance: Instance = strategy.new_tree(&mut runner).expect("a tree").current();
+        let mut instance: Instance = strategy.new_tree(&mut runner).expect("a tree").current();
         let objective = UTILITIES[i % 4];
+        if i % 8 < 4 {
+            // Every other four instances without reuse, which few random pilots are.
+            instance.pilot_index = (0..instance.users() as u64).collect();
+        }
         let (users, reused) = (instance.users(), instance.distinct_pilots() < instance.users());
-        let counts = |weights: &Vec<f64>| weights.iter().all(|w| *w > 0.0);
-        let everyone = objective != "weighted_sum_rate" || instance.user_weights.as_ref().is_none_or(counts);
         let misaligned = instance.sensing_beam_direction.is_some();
         let name = format!("{i} {objective} {:?} K={users} reused={reused} {misaligned}", instance.precoder);
         let model: Arc<dyn SystemModel> = Arc::new(Monostatic::new(instance));
@@ -75,7 +75,7 @@ fn cases() -> Vec<Case> {
         }
         assert_eq!(outcome.status, Status::Optimal, "{name}: {}", outcome.reason);
         assert!(outcome.violation <= STRICT && outcome.gap.is_some_and(|gap| gap <= 1e-9), "{name}: {outcome:?}");
-        cases.push(Case { name, problem, reused, everyone, optimum: outcome.objective });
+        cases.push(Case { name, problem, reused, optimum: outcome.objective });
     }
     assert!(infeasible > 20, "{infeasible}");
     cases
@@ -87,17 +87,17 @@ fn evaluations(most: u64) -> StopRules {
 
 #[test]
 fn successive_approximation_is_monotone_feasible_and_ends_at_the_optimum() {
-    let mut close = 0;
+    let mut ended = 0;
     for case in &cases() {
         let outcome = case.run(&Sca::default(), StopRules::default());
         monotone(case, &outcome);
+        // Under pilot reuse there are other stationary points.
         if !case.reused {
-            let behind = case.behind(&outcome);
-            eprintln!("sca {} {behind:.2e} {} {:?}", case.name, outcome.iterations, outcome.status);
-            close += 1;
+            assert!(case.behind(&outcome) <= 1e-4, "{}: {} of {}", case.name, outcome.objective, case.optimum);
+            ended += 1;
         }
     }
-    assert!(close > 50, "{close}");
+    assert!(ended > 80, "{ended}");
 }
 
 fn monotone(case: &Case, outcome: &Outcome) {
@@ -107,7 +107,7 @@ fn monotone(case: &Case, outcome: &Outcome) {
 
 #[test]
 fn majorization_is_monotone_feasible_and_ends_at_the_optimum() {
-    let (mut close, mut refused) = (0, 0);
+    let (mut ended, mut refused) = (0, 0);
     for case in &cases() {
         let solver = MajorizationMinimization::default();
         if solver.requires().met_by(&case.problem).is_err() {
@@ -134,43 +134,48 @@ fn majorization_is_monotone_feasible_and_ends_at_the_optimum() {
             value = after.objective;
         }
         if !case.reused {
-            let behind = case.behind(&outcome);
-            eprintln!("mm {} {behind:.2e} {} {:?}", case.name, outcome.iterations, outcome.status);
-            close += 1;
+            assert!(case.behind(&outcome) <= 1e-6, "{}: {} of {}", case.name, outcome.objective, case.optimum);
+            ended += 1;
         }
     }
-    assert!(close > 50 && refused > 20, "{close} {refused}");
+    assert!(ended > 80 && refused > 20, "{ended} {refused}");
 }
 
 #[test]
 fn global_search_comes_within_a_thousandth() {
     for case in &cases() {
-        let t = std::time::Instant::now();
         let outcome = case.run(&GlobalSearch::default(), evaluations(20_000));
-        let behind = case.behind(&outcome);
-        eprintln!("gs {} {behind:.2e} {} {:?} {:?}", case.name, outcome.evaluations, outcome.status, t.elapsed());
+        assert!(case.behind(&outcome) <= 1e-3, "{}: {} of {}", case.name, outcome.objective, case.optimum);
     }
 }
 
 #[test]
-fn simple_searches_never_beat_the_optimum() {
+fn simple_searches_and_baselines_never_beat_the_optimum() {
     for (i, case) in cases().iter().enumerate() {
         case.run(&RandomSearch::default(), evaluations(500));
         for method in [Method::NelderMead, Method::Lbfgs, Method::ParticleSwarm] {
-            // Every fourth case for the swarm, which is slow.
+            // The swarm, which is slow, on every fourth case: with and without reuse, all utilities.
             if method == Method::ParticleSwarm && i % 4 != 0 {
                 continue;
             }
-            let t = std::time::Instant::now();
             let outcome = case.run(&Argmin { method, ..Argmin::default() }, evaluations(20_000));
+            // Local methods find the optimum where there is no other and the utility is smooth.
+            let smooth = case.problem.spec().objective.name() != "min_rate";
+            let close = match method {
+                Method::ParticleSwarm => 0.1,
+                _ if smooth => 1e-6,
+                Method::NelderMead => 1e-2,
+                Method::Lbfgs => 0.2,
+            };
             let behind = case.behind(&outcome);
-            eprintln!(
-                "am {method:?} {} {behind:.2e} {} {:?} {:?}",
-                case.name,
-                outcome.evaluations,
-                outcome.status,
-                t.elapsed()
-            );
+            assert!(case.reused || behind <= close, "{} {method:?}: {behind}", case.name);
+        }
+        for scheme in case.problem.model().baselines() {
+            let solver = Baseline::named(scheme.named().name);
+            let run = Run::new(&solver, Arc::clone(&case.problem), RandomStream::solver(3, 0));
+            let outcome = run.drive(&mut |_| ()).expect("runs");
+            let beaten = outcome.violation <= STRICT && case.behind(&outcome) < -1e-9;
+            assert!(!beaten, "{} {}: {} beats {}", case.name, solver.baseline, outcome.objective, case.optimum);
         }
     }
 }
