@@ -10,13 +10,17 @@ pub mod echo;
 pub mod estimation;
 mod exact;
 mod feasibility;
+mod gradient;
 mod instance;
 mod limits;
+mod majorizer;
 mod metrics;
 mod offers;
 mod range;
 mod rate;
 mod reuse;
+#[cfg(test)]
+mod samples;
 mod sensing;
 pub mod simulation;
 mod surrogate;

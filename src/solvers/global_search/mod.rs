@@ -1,7 +1,6 @@
 //! Global search over any continuous design space: restarted CMA-ES, and restarted local searches with gradients.
 
 mod cma_es;
-mod finite_differences;
 mod local_search;
 mod population;
 mod restarts;
