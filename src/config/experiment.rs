@@ -334,6 +334,10 @@ seed = 7
         assert_eq!(one("sweep.scenario.power=[3, 4, 5]").unwrap().cells.len(), 9);
         let cell = &one("solver.equal_shares.label=same").unwrap().cells[0];
         assert_eq!(cell.solvers[2].label, "same");
+        let labelled =
+            GOOD.replace("\"quick search\"", "\"a = b.c\"").replace("solver.quick search.", "solver.a = b.c.");
+        let cell = &parse(&labelled, &["solver.\"a = b.c\".max_evaluations=9"]).unwrap().cells[0];
+        assert_eq!(cell.solvers[1].rules.max_evaluations, Some(9));
         let without = GOOD.replace("array = { horizontal = 3, vertical = 1 }", "");
         let experiment = parse(&without, &["scenario.array.vertical=9"]).unwrap();
         assert_eq!(experiment.resolved["scenario"]["array"], json!({ "horizontal": 2, "vertical": 9 }));

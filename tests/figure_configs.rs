@@ -1,0 +1,118 @@
+//! Every config under `configs/` is fine as it stands, and runs: here at one trial, the ends of each swept axis and a
+//! small effort. A new config is covered by being there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use isacopt::optimizer::Cancel;
+use isacopt::report;
+use isacopt::results::RunFolder;
+use isacopt::runner::{Options, Plan, execute};
+use isacopt::{Status, config::Experiment};
+use serde_json::{Map, Value, json};
+
+/// The most that a run here may take of each kind of effort.
+const EFFORT: [(&str, u64); 2] = [("max_iterations", 3), ("max_evaluations", 200)];
+
+fn configs() -> Vec<PathBuf> {
+    let pattern = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/**/*.toml");
+    let found: Vec<PathBuf> = glob::glob(&pattern.display().to_string()).unwrap().map(Result::unwrap).collect();
+    assert!(!found.is_empty(), "no config under configs/");
+    found
+}
+
+/// The ends of a swept list.
+fn ends(values: &Value) -> Value {
+    match values.as_array().map(Vec::as_slice) {
+        Some([first, .., last]) => json!([first, last]),
+        _ => values.clone(),
+    }
+}
+
+/// A JSON value as inline TOML.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(table) => {
+            let entries = table.iter().map(|(key, value)| format!("{} = {}", json!(key), inline(value)));
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// What makes a config quick, as `--set` takes it.
+fn quick(config: &Value) -> Vec<String> {
+    let mut settings = Vec::new();
+    if config.get("instances").is_none() {
+        settings.push("trials.count=1".to_string());
+    }
+    for (key, value) in config.get("sweep").and_then(Value::as_object).into_iter().flatten() {
+        if key == "zip" {
+            let cut = |zip: &Value| -> Value {
+                let keys = zip.as_object().unwrap().iter().map(|(key, values)| (key.clone(), ends(values)));
+                keys.collect::<Map<String, Value>>().into()
+            };
+            let cut: Value = value.as_array().unwrap().iter().map(cut).collect();
+            settings.push(format!("sweep.zip={}", inline(&cut)));
+        } else {
+            settings.push(format!("sweep.\"{key}\"={}", inline(&ends(value))));
+        }
+    }
+    for (section, key) in [("simulate", "draws"), ("estimate", "trials")] {
+        if config.get(section).is_some() {
+            settings.push(format!("{section}.{key}=2"));
+        }
+    }
+    let solvers = config.get("solver").and_then(Value::as_array).into_iter().flatten();
+    for (table, rules) in solvers.filter_map(|s| Some((s.get("label").or(s.get("type"))?.as_str()?, s))) {
+        for (key, most) in EFFORT {
+            if rules.get(key).is_none_or(|n| n.as_u64().is_some_and(|n| n > most)) {
+                settings.push(format!("solver.\"{table}\".{key}={most}"));
+            }
+        }
+    }
+    settings
+}
+
+#[test]
+fn every_config_is_fine_as_it_stands() {
+    for config in configs() {
+        let checked = Command::new(env!("CARGO_BIN_EXE_isacopt")).arg("check").arg(&config).output().unwrap();
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    }
+}
+
+#[test]
+fn every_config_runs_and_leaves_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, path) in configs().into_iter().enumerate() {
+        let began = Instant::now();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let config: Value = toml::from_str(&text).unwrap();
+        let plan = Plan::new(Experiment::read(&path, &quick(&config)).unwrap()).unwrap();
+        let out = folder.path().join(number.to_string());
+        let options = Options { threads: 2, fresh: false, cancel: Cancel::default() };
+        let finished = execute(&plan, &out, &options, &|_| {}).unwrap();
+        assert_eq!((finished.missing, finished.ran), (0, plan.runs.len()));
+        let read = RunFolder::read(&out).unwrap();
+        for record in &read.records {
+            let named = format!("{}: {}, {:?}: {}", path.display(), record.solver, record.sweep, record.reason);
+            assert!(record.status != Status::Failed && record.status != Status::Diverged, "{named}");
+            assert!(!record.reason.contains("not simulated"), "{named}");
+            let asked = plan.experiment.simulate.iter().flat_map(|s| &s.metrics);
+            for metric in asked.filter(|_| !record.metrics.is_empty()) {
+                assert!(record.metrics[metric].get("simulated").is_some(), "{named}: {metric}");
+            }
+            for estimator in plan.experiment.estimate.iter().flat_map(|e| &e.estimators) {
+                let tried = |m: &Value| m.get("estimated").is_some_and(|e| e.get(estimator).is_some());
+                assert!(record.metrics.is_empty() || record.metrics.values().any(tried), "{named}: {estimator}");
+            }
+        }
+        // Something of every config can be drawn.
+        assert!(read.records.iter().any(|r| r.feasible), "{}: nothing is feasible", path.display());
+        report::write(&out).unwrap();
+        println!("{}: {} runs, {:.1?}", path.display(), read.records.len(), began.elapsed());
+    }
+}
