@@ -3,14 +3,66 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use isacopt::optimizer::Cancel;
 use isacopt::report;
 use isacopt::results::RunFolder;
 use isacopt::runner::{Options, Plan, execute};
-use isacopt::{Status, config::Experiment};
+use isacopt::structure::ExactOutcome;
+use isacopt::{Design, MetricSet, MetricValues, Problem, Scenario, Status, Streams, config::Experiment};
 use serde_json::{Map, Value, json};
+
+/// The optimum of a drop in the setting of the paper's figures: the share of the power for sensing, none where the
+/// limits cannot be met.
+fn sensing_share(power: &str, precoder: &str) -> Option<f64> {
+    let section = json!({ "type": "monostatic", "transmit_power": power, "precoder": precoder });
+    let scenario: Box<dyn Scenario> = serde_json::from_value(section).unwrap();
+    let model = scenario.draw(&Streams::new(1, "monostatic", 0)).unwrap();
+    let problem = Problem::new(Arc::clone(&model), model.default_problem()).unwrap();
+    let mut design = Design::zeros(model.space());
+    let Ok(exact) = &problem.structure().exact else { panic!("exact is offered") };
+    match exact().solve(&mut design).unwrap() {
+        ExactOutcome::Optimal { .. } => design.last().map(|q| q / design.iter().sum::<f64>()),
+        ExactOutcome::Infeasible { .. } => None,
+    }
+}
+
+/// The azimuth's bound in dB at 20 dB with all power for sensing, for a reflection of given strength in dB.
+fn best_azimuth(reflection: Option<f64>) -> f64 {
+    let mut section = json!({ "type": "monostatic", "transmit_power": "20 dB" });
+    if let Some(decibels) = reflection {
+        section["target_reflection"] = json!({ "re": 10f64.powf(decibels / 20.0), "im": 0.0 });
+    }
+    let scenario: Box<dyn Scenario> = serde_json::from_value(section).unwrap();
+    let model = scenario.draw(&Streams::new(1, "monostatic", 0)).unwrap();
+    let mut design = Design::zeros(model.space());
+    let sensing = design.len() - 1;
+    design[sensing] = 100.0;
+    let azimuth = model.metrics().iter().position(|m| m.id == "crlb_azimuth").unwrap();
+    let mut values = MetricValues::new(model.metrics());
+    model.evaluate(&design, MetricSet::only(azimuth), &mut model.workspace(), &mut values).unwrap();
+    10.0 * values.scalar(azimuth).log10()
+}
+
+/// What docs/corrections.md says of the monostatic setting: where the limits can be met at all, where sensing needs
+/// power of its own, and that the reflection follows from Fig. 7.
+#[test]
+fn the_setting_of_the_figures_is_that_of_the_corrections() {
+    for precoder in ["mrt", "zf"] {
+        assert_eq!(sensing_share("-0.05 dB", precoder), None);
+        assert!(sensing_share("-0.04 dB", precoder).is_some());
+        let share = |power| sensing_share(power, precoder).unwrap();
+        assert!((share("5 dB") - 0.28).abs() < 5e-3 && (share("10 dB") - 0.056).abs() < 5e-4);
+        assert!(share("13.33 dB") > 0.0);
+        assert_eq!(share("13.35 dB"), 0.0);
+    }
+    // The left end of Fig. 7's axis is what is just possible; with the literal readings of alpha it is not.
+    for (reflection, expected) in [(None, -55.05), (Some(-38.5), -45.4), (Some(-57.8), -26.1), (Some(-77.0), -6.9)] {
+        assert!((best_azimuth(reflection) - expected).abs() < 0.1, "{reflection:?}: {}", best_azimuth(reflection));
+    }
+}
 
 /// The most that a run here may take of each kind of effort.
 const EFFORT: [(&str, u64); 2] = [("max_iterations", 3), ("max_evaluations", 200)];
