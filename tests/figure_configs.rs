@@ -136,6 +136,24 @@ fn every_config_is_fine_as_it_stands() {
     }
 }
 
+/// The closed forms hold at every config's points against the raw signals, whatever its scenario.
+#[test]
+fn every_config_passes_validation() {
+    for path in configs() {
+        let config: Value = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_isacopt"));
+        program.arg("validate").arg(&path).args(["--draws", "500", "--threads", "2", "--json"]);
+        for setting in quick(&config) {
+            program.arg("--set").arg(setting);
+        }
+        let began = Instant::now();
+        let done = program.output().unwrap();
+        let told = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success(), "{}: {told}", path.display());
+        println!("{}: {:.1?}", path.display(), began.elapsed());
+    }
+}
+
 #[test]
 fn every_config_runs_and_leaves_a_page() {
     let folder = tempfile::tempdir().unwrap();
