@@ -15,6 +15,7 @@ mod schema;
 mod setting;
 mod solve;
 mod validate;
+mod verify;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ enum Command {
     Draw(draw::Arguments),
     Describe(describe::Arguments),
     Validate(validate::Arguments),
+    Verify(verify::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -60,6 +62,7 @@ impl Command {
             Self::Draw(arguments) => draw::run(&arguments),
             Self::Describe(arguments) => describe::run(&arguments),
             Self::Validate(arguments) => validate::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
         }
         .map(|()| true)
