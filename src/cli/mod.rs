@@ -10,6 +10,7 @@ mod describe;
 mod draw;
 mod evaluate;
 mod list;
+mod new;
 mod run;
 mod schema;
 mod setting;
@@ -48,6 +49,7 @@ enum Command {
     Validate(validate::Arguments),
     Verify(verify::Arguments),
     Schema(schema::Arguments),
+    New(new::Arguments),
 }
 
 impl Command {
@@ -64,6 +66,7 @@ impl Command {
             Self::Validate(arguments) => validate::run(&arguments),
             Self::Verify(arguments) => verify::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
+            Self::New(arguments) => new::run(&arguments),
         }
         .map(|()| true)
     }

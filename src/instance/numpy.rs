@@ -71,6 +71,9 @@ impl Layout {
         let refuse = || format!("an array of dtype '{descr}'");
         let order = descr.bytes().next().ok_or_else(refuse)?;
         let kind = descr.bytes().nth(1).ok_or_else(refuse)?;
+        if kind == b'O' {
+            return Err("an array of Python objects (plain arrays and texts hold numbers)".into());
+        }
         let size: usize = descr.get(2..).and_then(|s| s.parse().ok()).ok_or_else(refuse)?;
         let known = match kind {
             b'f' => [4, 8].contains(&size),
@@ -78,7 +81,6 @@ impl Layout {
             b'b' => size == 1,
             b'c' => [8, 16].contains(&size),
             b'U' | b'S' => true,
-            b'O' => return Err("an array of Python objects (plain arrays and texts hold numbers)".into()),
             _ => false,
         };
         if !known || !b"<>|=".contains(&order) {

@@ -36,9 +36,11 @@ pub(super) struct Slips {
 /// The printed figures of the powers `p` and `q` that differ from the right ones.
 pub(super) fn figures(system: &System, power: &[f64], sensing: f64) -> Vec<PrintedFigure> {
     let mut figures = Vec::new();
+    let agree = |x: &[f64], y: &[f64]| {
+        x.iter().zip(y).all(|(a, b)| a == b || (a - b).abs() <= AGREES * a.abs().max(b.abs()))
+    };
     let mut add = |metric, correction, values: Vec<f64>, right: &[f64]| {
-        let agrees = |(a, b): (&f64, &f64)| a == b || (a - b).abs() <= AGREES * a.abs().max(b.abs());
-        if !values.iter().zip(right).all(agrees) {
+        if !agree(&values, right) {
             figures.push(PrintedFigure { metric, correction, values });
         }
     };
@@ -64,7 +66,7 @@ pub(super) fn figures(system: &System, power: &[f64], sensing: f64) -> Vec<Print
         value(NORMS, norms);
         value(ELIMINATION, elimination);
         value(CONJUGATE, conjugate);
-        if norms != right && !system.sensing.aligned() {
+        if !agree(&norms, &right) && !system.sensing.aligned() {
             value(TOGETHER, together);
         }
     }
