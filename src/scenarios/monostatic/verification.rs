@@ -19,7 +19,6 @@ use num_complex::Complex;
 use serde_json::Value;
 
 use super::instance::{Array, Instance, Pointing, Precoder};
-use crate::design::Design;
 use crate::error::{Error, Result};
 use crate::problem::{Limit, Objective, ProblemSpec};
 use crate::structure::Proof;
@@ -35,18 +34,17 @@ fn refuse<T>(why: impl Into<String>) -> Result<T> {
     Err(Error::CheckFailed(why.into()))
 }
 
-/// Checks a certificate of a problem; `design` is the result's.
+/// Checks a certificate of a problem.
 pub(super) fn verify(
     instance: &Instance,
     problem: &ProblemSpec,
-    design: &Design,
     certificate: &Value,
 ) -> Option<Result<Proof>> {
     let users = Users::new(instance);
     let limits = Limits::new(problem, &users);
     let echo = Echo::new(instance);
     match certificate["kind"].as_str()? {
-        "dual" => Some(dual(instance, problem, &users, &echo, &limits, design, certificate).map(Proof::Bound)),
+        "dual" => Some(dual(instance, problem, &users, &echo, &limits, certificate).map(Proof::Bound)),
         "infeasibility" => Some(infeasible(&users, &echo, &limits, certificate).map(|()| Proof::Infeasible)),
         _ => None,
     }
@@ -282,7 +280,6 @@ fn dual(
     users: &Users,
     echo: &Echo,
     limits: &Limits,
-    design: &Design,
     certificate: &Value,
 ) -> Result<f64> {
     let power = limits.power;
@@ -344,7 +341,7 @@ fn dual(
         "sum_log_rate" => {
             let value = match shared {
                 false => price * total + (0..users.len()).map(|k| bought_logarithm(noise[k], floor(k), price)).sum::<f64>(),
-                true => tangent(&groups, &noise, &design[..users.len()], total)?,
+                true => tangent(&groups, &noise, &numbers(certificate, "communication_power")?, total)?,
             };
             Ok(value + users.len() as f64 * bits.ln())
         }
@@ -427,10 +424,13 @@ fn best_assignment(groups: &[Vec<usize>], weights: &[f64], noise: &[f64], total:
     }
 }
 
-/// `sum ln ln(1 + SINR_k)` is concave in the logarithms of the powers: its tangent at a design's powers, at its largest
+/// `sum ln ln(1 + SINR_k)` is concave in the logarithms of the powers: its tangent at some powers, at its largest
 /// under `sum p = total`. Needs derivatives that are not negative.
 fn tangent(groups: &[Vec<usize>], noise: &[f64], powers: &[f64], total: f64) -> Result<f64> {
     let sum: f64 = powers.iter().sum();
+    if powers.len() != noise.len() {
+        return refuse("the certificate must hold a power for each user");
+    }
     let power: Vec<f64> = powers.iter().map(|p| p * total / sum).collect();
     let (mut value, mut slopes) = (0.0, vec![0.0; noise.len()]);
     for members in groups {
@@ -447,7 +447,7 @@ fn tangent(groups: &[Vec<usize>], noise: &[f64], powers: &[f64], total: f64) -> 
         }
     }
     if !(value.is_finite() && slopes.iter().all(|c| *c >= 0.0)) {
-        return refuse("the design's powers do not prove the bound");
+        return refuse("the certificate's powers do not prove the bound");
     }
     let weight: f64 = slopes.iter().sum();
     let gain = |(c, p): (&f64, &f64)| if *c > 0.0 { c * (c * total / (weight * p)).ln() } else { 0.0 };
