@@ -457,6 +457,16 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_number_is_complex_without_imaginary_part() {
+        let read = |v: Value, shape: &[usize]| complex_array(&v, shape, "k").map_err(|e| e.to_string());
+        assert_eq!(read(json!({ "re": 1, "im": -2 }), &[]).unwrap(), [Complex::new(1.0, -2.0)]);
+        assert_eq!(read(json!([1.5, 2]), &[2]).unwrap(), [Complex::from(1.5), Complex::from(2.0)]);
+        for bad in [json!({ "re": 1 }), json!("1"), json!({ "re": 1, "im": 2, "i": 0 }), json!([1, null])] {
+            assert!(read(bad.clone(), &[]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn unknown_and_missing_keys_are_named() {
         let value = json!({ "trasmit_power": 1.0, "users": 2.5, "beta": [1.0, -1.0] });
         let fields = Fields::new(&value, "instance").unwrap();

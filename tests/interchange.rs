@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use isacopt::instance::InstanceFile;
 use isacopt::RandomStream;
+use isacopt::instance::InstanceFile;
 use serde_json::{Map, Value, json};
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> Result<String, String> {
@@ -34,7 +34,9 @@ fn python(packages: &str) -> Option<String> {
     let found = run(&name, &["-c", &format!("import {packages}")], Path::new("."));
     if let Err(why) = &found {
         assert!(std::env::var_os("ISACOPT_REQUIRE_PYTHON").is_none(), "no {name} with {packages}: {why}");
-        eprintln!("skipped: no {name} with {packages} (Debian: apt-get install python3-numpy python3-scipy python3-pandas)");
+        eprintln!(
+            "skipped: no {name} with {packages} (Debian: apt-get install python3-numpy python3-scipy python3-pandas)"
+        );
     }
     found.ok().map(|_| name)
 }
@@ -98,7 +100,9 @@ fn rich(names: &[&str], description: &str) -> InstanceFile {
 fn leaves(value: &Value) -> Vec<(String, Value)> {
     fn shape(value: &Value) -> Vec<usize> {
         match value {
-            Value::Array(items) => [items.len()].into_iter().chain(items.first().map(shape).unwrap_or_default()).collect(),
+            Value::Array(items) => {
+                [items.len()].into_iter().chain(items.first().map(shape).unwrap_or_default()).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -151,7 +155,8 @@ fn every_form_reads_back_bit_for_bit() {
         let file = write_all(folder.path(), names, "an \"étude\" of 4 × 4");
         for name in ["rich.json", "rich.npz", "rich.mat"] {
             assert_same(&folder.path().join(name), &file);
-            let order: Vec<String> = InstanceFile::read(&folder.path().join(name)).unwrap().designs.keys().cloned().collect();
+            let order: Vec<String> =
+                InstanceFile::read(&folder.path().join(name)).unwrap().designs.keys().cloned().collect();
             assert_eq!(order, names, "a trace keeps its order");
         }
     }

@@ -71,12 +71,7 @@ fn judge_design(judge: &mut Evaluator, design: &Design) -> Result<Value> {
     }))
 }
 
-fn judge_designs(
-    file: &InstanceFile,
-    problem: &Arc<Problem>,
-    only: Option<&str>,
-    as_printed: bool,
-) -> Result<Value> {
+fn judge_designs(file: &InstanceFile, problem: &Arc<Problem>, only: Option<&str>, as_printed: bool) -> Result<Value> {
     if let Some(name) = only
         && !file.designs.contains_key(name)
     {
@@ -121,10 +116,20 @@ fn printed_text(figures: &[Value]) -> String {
     let mut text = String::new();
     let mut corrections: Vec<&str> = figures.iter().filter_map(|f| f["correction"].as_str()).collect();
     let mut seen = Vec::new();
-    corrections.retain(|c| !seen.contains(c) && { seen.push(*c); true });
+    corrections.retain(|c| {
+        !seen.contains(c) && {
+            seen.push(*c);
+            true
+        }
+    });
     for correction in corrections {
         let mut table = Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(["metric", "as printed", "right", "unit"]);
+        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header([
+            "metric",
+            "as printed",
+            "right",
+            "unit",
+        ]);
         for figure in figures.iter().filter(|f| f["correction"] == correction) {
             let name = figure["metric"].as_str().unwrap_or_default().to_string();
             let unit = figure["unit"].as_str().unwrap_or_default().to_string();

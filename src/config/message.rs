@@ -71,7 +71,12 @@ pub(super) fn looked_up(schema: &Value, whole: &Value, depth: usize) -> Value {
             let name = object.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/"));
             let definition = name.and_then(|name| whole.get("$defs")?.get(name)).and_then(Value::as_object);
             let mut merged = definition.cloned().unwrap_or_default();
-            merged.extend(object.iter().filter(|(k, _)| definition.is_none() || *k != "$ref").map(|(k, v)| (k.clone(), v.clone())));
+            merged.extend(
+                object
+                    .iter()
+                    .filter(|(k, _)| definition.is_none() || *k != "$ref")
+                    .map(|(k, v)| (k.clone(), v.clone())),
+            );
             Value::Object(merged.into_iter().map(|(k, v)| (k, looked_up(&v, whole, depth - 1))).collect())
         }
         Value::Array(items) => items.iter().map(|item| looked_up(item, whole, depth)).collect(),

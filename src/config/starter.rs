@@ -26,9 +26,12 @@ pub fn starter(scenario: &str) -> Result<String> {
     let spec = model.default_problem();
     let problem = Problem::new(model, spec)?;
     let mut text = Lines::default();
-    text.comment(&format!("A first experiment with `{scenario}`: {}. Every key of the scenario stands here with its \
+    text.comment(&format!(
+        "A first experiment with `{scenario}`: {}. Every key of the scenario stands here with its \
         default: change it, or delete it to keep the default. `isacopt describe NAME` says more about a scenario, a \
-        solver or a metric; `isacopt list` names them all.", entry.summary));
+        solver or a metric; `isacopt list` names them all.",
+        entry.summary
+    ));
     text.line("");
     text.line(&format!("name = {}", toml(&format!("{scenario}: a first experiment").into())));
     text.section("scenario", "The system. Each trial draws it anew.");
@@ -103,7 +106,8 @@ fn solver_sections(text: &mut Lines, problem: &Problem) {
 fn swept(schema: &Value, defaults: &Value) -> (String, Value) {
     let single = |key: &str| defaults.get(key).filter(|v| v.is_number() || v.is_string()).cloned();
     let keys: Vec<&str> = properties(schema).map(|(key, _)| key.as_str()).collect();
-    let first = keys.iter().filter(|k| k.contains("power")).chain(&keys).find_map(|k| Some((k.to_string(), single(k)?)));
+    let first =
+        keys.iter().filter(|k| k.contains("power")).chain(&keys).find_map(|k| Some((k.to_string(), single(k)?)));
     first.unwrap_or_else(|| ("KEY".into(), json!(1)))
 }
 

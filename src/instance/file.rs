@@ -59,7 +59,9 @@ fn parse(bytes: Vec<u8>, named: Form) -> Result<Value> {
     }
     let text = text_of(bytes)?;
     serde_json::from_str(&text).map_err(|e| {
-        InputError::new("", format!("no JSON: {e}"), "an instance file (docs: instance format)").at_line(e.line()).into()
+        InputError::new("", format!("no JSON: {e}"), "an instance file (docs: instance format)")
+            .at_line(e.line())
+            .into()
     })
 }
 

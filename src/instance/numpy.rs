@@ -371,7 +371,10 @@ mod tests {
         let mut tree = Map::new();
         insert(&mut tree, "instance.a.b", json!(1)).unwrap();
         insert(&mut tree, "designs.my 0.5 share.power", json!(2)).unwrap();
-        assert_eq!(Value::Object(tree.clone()), json!({ "instance": { "a": { "b": 1 } }, "designs": { "my 0.5 share": { "power": 2 } } }));
+        assert_eq!(
+            Value::Object(tree.clone()),
+            json!({ "instance": { "a": { "b": 1 } }, "designs": { "my 0.5 share": { "power": 2 } } })
+        );
         for clash in ["instance.a", "instance.a.b.c", "instance.a.b"] {
             assert!(insert(&mut tree, clash, json!(1)).is_err(), "{clash}");
         }

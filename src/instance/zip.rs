@@ -199,7 +199,8 @@ mod tests {
         }
         assert!(read[1].read(999).unwrap_err().contains("more than 999"));
         for cut in 0..bytes.len() {
-            let whole = members(&bytes[..cut]).and_then(|m| m.iter().map(|m| m.read(1000)).collect::<Result<Vec<_>, _>>());
+            let whole =
+                members(&bytes[..cut]).and_then(|m| m.iter().map(|m| m.read(1000)).collect::<Result<Vec<_>, _>>());
             assert!(whole.is_err(), "{cut}");
         }
         let mut spoiled = bytes.clone();

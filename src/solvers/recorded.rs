@@ -190,8 +190,7 @@ mod tests {
 
     #[test]
     fn a_bad_file_says_what_is_allowed() {
-        let message =
-            |text: &str, name| parse(serde_json::from_str(text).unwrap(), name).unwrap_err().to_string();
+        let message = |text: &str, name| parse(serde_json::from_str(text).unwrap(), name).unwrap_err().to_string();
         assert!(message("3", None).contains("a list of designs"));
         assert!(message("[]", None).contains("at least one design"));
         assert!(message(r#"{"designs": 3}"#, None).contains("`designs`"));

@@ -3,8 +3,8 @@
 
 use std::f64::consts::PI;
 
-use super::instance::{Array, Precoder};
 use super::System;
+use super::instance::{Array, Precoder};
 use crate::model::PrintedFigure;
 use crate::radio::{DerivativeGram, Pointing};
 
@@ -36,9 +36,8 @@ pub(super) struct Slips {
 /// The printed figures of the powers `p` and `q` that differ from the right ones.
 pub(super) fn figures(system: &System, power: &[f64], sensing: f64) -> Vec<PrintedFigure> {
     let mut figures = Vec::new();
-    let agree = |x: &[f64], y: &[f64]| {
-        x.iter().zip(y).all(|(a, b)| a == b || (a - b).abs() <= AGREES * a.abs().max(b.abs()))
-    };
+    let agree =
+        |x: &[f64], y: &[f64]| x.iter().zip(y).all(|(a, b)| a == b || (a - b).abs() <= AGREES * a.abs().max(b.abs()));
     let mut add = |metric, correction, values: Vec<f64>, right: &[f64]| {
         if !agree(&values, right) {
             figures.push(PrintedFigure { metric, correction, values });
@@ -62,7 +61,8 @@ pub(super) fn figures(system: &System, power: &[f64], sensing: f64) -> Vec<Print
     let conjugate = one(Slips { elimination: true, conjugate: true, ..Slips::default() });
     let together = one(Slips { norms: true, elimination: true, conjugate: true });
     for (angle, metric) in ["crlb_azimuth", "crlb_elevation"].into_iter().enumerate() {
-        let mut value = |correction, printed: [f64; 2]| add(metric, correction, vec![printed[angle]], &right[angle..=angle]);
+        let mut value =
+            |correction, printed: [f64; 2]| add(metric, correction, vec![printed[angle]], &right[angle..=angle]);
         value(NORMS, norms);
         value(ELIMINATION, elimination);
         value(CONJUGATE, conjugate);
@@ -170,9 +170,11 @@ mod tests {
     /// The deviations were found apart from this code, against a numerical 4 x 4 Fisher matrix.
     #[test]
     fn the_print_is_off_by_what_was_found_apart_from_this_code() {
-        for (sides, angles, right, printed) in
-            [((4, 7), (0.3, 1.1), 884.168, 233.64), ((6, 3), (0.0, 0.2), 4.67, 113.8), ((3, 9), (0.0, PI / 2.0), 1776.5, 0.0)]
-        {
+        for (sides, angles, right, printed) in [
+            ((4, 7), (0.3, 1.1), 884.168, 233.64),
+            ((6, 3), (0.0, 0.2), 4.67, 113.8),
+            ((3, 9), (0.0, PI / 2.0), 1776.5, 0.0),
+        ] {
             let array = Array { horizontal: sides.0, vertical: sides.1 };
             let target = Pointing { azimuth: angles.0, elevation: angles.1 };
             assert!((array.derivative_gram(target).elevation / right - 1.0).abs() < 1e-3);

@@ -35,11 +35,7 @@ fn refuse<T>(why: impl Into<String>) -> Result<T> {
 }
 
 /// Checks a certificate of a problem.
-pub(super) fn verify(
-    instance: &Instance,
-    problem: &ProblemSpec,
-    certificate: &Value,
-) -> Option<Result<Proof>> {
+pub(super) fn verify(instance: &Instance, problem: &ProblemSpec, certificate: &Value) -> Option<Result<Proof>> {
     let users = Users::new(instance);
     let limits = Limits::new(problem, &users);
     let echo = Echo::new(instance);
@@ -213,8 +209,7 @@ impl Echo {
             0 => Complex::from(a.own[x][y] / antennas),
             _ => a.beam[x].conj() * a.beam[y] / antennas,
         };
-        let mut echo =
-            Self { angles: [Matrix2::zeros(); 2], mixed: [Matrix2x3::zeros(); 2], reflection: [0.0; 2] };
+        let mut echo = Self { angles: [Matrix2::zeros(); 2], mixed: [Matrix2x3::zeros(); 2], reflection: [0.0; 2] };
         for part in 0..2 {
             for i in 1..3 {
                 for j in 1..3 {
@@ -240,11 +235,8 @@ impl Echo {
         let angles = self.angles[0] * weights[0] + self.angles[1] * weights[1];
         let mixed = self.mixed[0] * weights[0] + self.mixed[1] * weights[1];
         let reflection = at(self.reflection);
-        let change = (
-            self.angles[1] - self.angles[0],
-            self.mixed[1] - self.mixed[0],
-            self.reflection[1] - self.reflection[0],
-        );
+        let change =
+            (self.angles[1] - self.angles[0], self.mixed[1] - self.mixed[0], self.reflection[1] - self.reflection[0]);
         let (mut j, mut dj) = (angles, change.0);
         if reflection > 0.0 {
             let cross = change.1 * mixed.transpose();
@@ -305,7 +297,9 @@ fn dual(
         false => below.into_iter().find(|q| *q <= 0.0 || echo.excluded(limits, *q)).map(|q| q.max(0.0)),
     };
     let Some(from) = from else {
-        return refuse(format!("smaller sensing powers than the certificate's {sensing} are not shown to be infeasible"));
+        return refuse(format!(
+            "smaller sensing powers than the certificate's {sensing} are not shown to be infeasible"
+        ));
     };
     let noise = users.disturbance(power, from);
     let total = power - from;
@@ -333,14 +327,18 @@ fn dual(
             }
             let ways: f64 = groups.iter().map(|g| g.len() as f64).product();
             if ways > MOST_ASSIGNMENTS {
-                return refuse(format!("the price proves the bound {value}; {ways:.0} ways to share pilots are too many"));
+                return refuse(format!(
+                    "the price proves the bound {value}; {ways:.0} ways to share pilots are too many"
+                ));
             }
             Ok(bits * best_assignment(&groups, &weights, &noise, total))
         }
         "min_rate" => Ok(bits * largest_common_sinr(&groups, &noise, &floor, total).ln_1p()),
         "sum_log_rate" => {
             let value = match shared {
-                false => price * total + (0..users.len()).map(|k| bought_logarithm(noise[k], floor(k), price)).sum::<f64>(),
+                false => {
+                    price * total + (0..users.len()).map(|k| bought_logarithm(noise[k], floor(k), price)).sum::<f64>()
+                }
                 true => tangent(&groups, &noise, &numbers(certificate, "communication_power")?, total)?,
             };
             Ok(value + users.len() as f64 * bits.ln())
@@ -364,11 +362,7 @@ fn bought_logarithm(noise: f64, floor: f64, price: f64) -> f64 {
     let (mut low, mut high) = (0.0f64, 800.0);
     for _ in 0..200 {
         let middle = 0.5 * (low + high);
-        if middle + middle.ln() < goal {
-            low = middle
-        } else {
-            high = middle
-        }
+        if middle + middle.ln() < goal { low = middle } else { high = middle }
     }
     let p = (noise * high.exp_m1()).max(floor);
     (p / noise).ln_1p().ln() - price * p
@@ -394,11 +388,7 @@ fn largest_common_sinr(groups: &[Vec<usize>], noise: &[f64], floor: &dyn Fn(usiz
     }
     for _ in 0..200 {
         let middle = 0.5 * (low + high);
-        if needed(middle) < total {
-            low = middle
-        } else {
-            high = middle
-        }
+        if needed(middle) < total { low = middle } else { high = middle }
     }
     high
 }
@@ -416,7 +406,8 @@ fn best_assignment(groups: &[Vec<usize>], weights: &[f64], noise: &[f64], total:
             let middle = (low * high).sqrt();
             if spent(middle) > total { low = middle } else { high = middle }
         }
-        let value = |price: f64| price * total + served.iter().map(|k| bought(weights[*k], noise[*k], 0.0, price)).sum::<f64>();
+        let value =
+            |price: f64| price * total + served.iter().map(|k| bought(weights[*k], noise[*k], 0.0, price)).sum::<f64>();
         best = best.max(value(low).min(value(high)));
         let Some(place) = choice.iter().zip(groups).position(|(i, members)| i + 1 < members.len()) else { return best };
         choice[place] += 1;
@@ -480,12 +471,45 @@ fn infeasible(users: &Users, echo: &Echo, limits: &Limits, certificate: &Value) 
     if first < 0.0 || echo.excluded(limits, (most * (1.0 + 1e-12)).min(power)) {
         return Ok(());
     }
-    for lambda in [[1.0, 0.0], [0.0, 1.0]] {
-        if crlbs_infeasible(echo, limits, sensing, f64::NAN, &lambda).is_ok() {
-            return Ok(());
+    match hardest(echo, limits) {
+        Some((q, lambda)) if crlbs_infeasible(echo, limits, q, f64::NAN, &lambda).is_ok() => Ok(()),
+        _ => refuse("the limits are not shown to exclude each other"),
+    }
+}
+
+/// The sensing power at which the smallest `c_i / CRLB_i` is largest, and the multipliers of a level sum there.
+fn hardest(echo: &Echo, limits: &Limits) -> Option<(f64, [f64; 2])> {
+    let terms = |q: f64| {
+        let precision = echo.precision(limits.power, q);
+        [0, 1].map(|i| (limits.crlb[i] * precision[i].0, limits.crlb[i] * precision[i].1))
+    };
+    match limits.crlb.map(f64::is_finite) {
+        [false, false] => return None,
+        [true, true] => {}
+        [first, _] => {
+            let i = usize::from(!first);
+            let mut lambda = [0.0; 2];
+            lambda[i] = 1.0;
+            let (mut low, mut high) = (0.0, limits.power);
+            for _ in 0..200 {
+                let middle = 0.5 * (low + high);
+                if terms(middle)[i].1 > 0.0 { low = middle } else { high = middle }
+            }
+            return Some((high, lambda));
         }
     }
-    refuse("the limits are not shown to exclude each other")
+    let (mut low, mut high) = (0.0, limits.power);
+    for _ in 0..200 {
+        let middle = 0.5 * (low + high);
+        let [a, b] = terms(middle);
+        let slope = if a.0 < b.0 { a.1 } else { b.1 };
+        if slope > 0.0 { low = middle } else { high = middle }
+    }
+    let [a, b] = terms(high);
+    let first = b.1 / (b.1 - a.1);
+    let level = a.1 * b.1 < 0.0 && (a.0 - b.0).abs() <= 1e-6 * a.0;
+    let alone = if a.0 < b.0 { [1.0, 0.0] } else { [0.0, 1.0] };
+    Some((high, if level { [first, 1.0 - first] } else { alone }))
 }
 
 /// Whether `sum lambda_i c_i / CRLB_i` stays below 1 at all q; where a ratio is given it must be that of the largest.
