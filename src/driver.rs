@@ -176,6 +176,9 @@ impl Work<'_, '_> {
         let feasible = violation <= FEASIBLE;
         let known = self.run.bound.as_ref();
         outcome.bound = self.iterate.bound().or(known.map(|b| b.value)).filter(|_| status != Status::Infeasible);
+        if outcome.certificate.is_none() && self.iterate.bound().is_none() && outcome.bound.is_some() {
+            outcome.certificate = known.map(|b| b.certificate.to_json());
+        }
         outcome.gap = outcome.bound.filter(|_| feasible).map(|b| self.run.problem.gap(objective, b));
         // A solver's word is not taken: what it calls done must be feasible, what it calls optimal must be proven.
         let reports_a_design = matches!(

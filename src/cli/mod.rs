@@ -10,11 +10,13 @@ mod describe;
 mod draw;
 mod evaluate;
 mod list;
+mod new;
 mod run;
 mod schema;
 mod setting;
 mod solve;
 mod validate;
+mod verify;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -45,7 +47,9 @@ enum Command {
     Draw(draw::Arguments),
     Describe(describe::Arguments),
     Validate(validate::Arguments),
+    Verify(verify::Arguments),
     Schema(schema::Arguments),
+    New(new::Arguments),
 }
 
 impl Command {
@@ -60,7 +64,9 @@ impl Command {
             Self::Draw(arguments) => draw::run(&arguments),
             Self::Describe(arguments) => describe::run(&arguments),
             Self::Validate(arguments) => validate::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
+            Self::New(arguments) => new::run(&arguments),
         }
         .map(|()| true)
     }
