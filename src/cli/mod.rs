@@ -5,11 +5,13 @@
 //! interrupted.
 
 mod check;
+mod cite;
 mod comparison;
 mod describe;
 mod draw;
 mod evaluate;
 mod list;
+mod plot;
 mod run;
 mod schema;
 mod setting;
@@ -46,6 +48,8 @@ enum Command {
     Describe(describe::Arguments),
     Validate(validate::Arguments),
     Schema(schema::Arguments),
+    Plot(plot::Arguments),
+    Cite(cite::Arguments),
 }
 
 impl Command {
@@ -61,6 +65,8 @@ impl Command {
             Self::Describe(arguments) => describe::run(&arguments),
             Self::Validate(arguments) => validate::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
+            Self::Plot(arguments) => plot::run(&arguments),
+            Self::Cite(arguments) => cite::run(&arguments),
         }
         .map(|()| true)
     }

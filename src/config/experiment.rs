@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::assemble::Context;
 use super::cell::Cell;
 use super::expression::MetricConfig;
+use super::figure::FigureConfig;
 use super::setting::set;
 use super::source::Source;
 use super::sweep::cells;
@@ -16,8 +17,8 @@ use super::write::to_toml;
 use crate::error::{Error, InputError, Result};
 use crate::instance::found;
 
-pub(super) const SECTIONS: [&str; 10] =
-    ["name", "scenario", "instances", "problem", "solver", "metric", "sweep", "trials", "stop", "simulate"];
+pub(super) const SECTIONS: [&str; 11] =
+    ["name", "scenario", "instances", "problem", "solver", "metric", "sweep", "trials", "stop", "simulate", "figure"];
 
 /// A checked config.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Experiment {
     pub seed: u64,
     /// Monte-Carlo figures beside the closed forms, where asked for.
     pub simulate: Option<Simulate>,
+    /// The figures of its report; they change no result.
+    pub figures: Vec<FigureConfig>,
     /// The config with all defaults filled in.
     pub resolved: Map<String, Value>,
     /// What the reader should know, though it is no mistake.
@@ -65,6 +68,14 @@ impl Experiment {
     pub fn to_toml(&self) -> String {
         to_toml(&self.resolved)
     }
+
+    /// Gives mistakes the file and line of their keys.
+    pub fn locate(&self, mistakes: Vec<InputError>) -> Vec<InputError> {
+        match self.cells.first() {
+            Some(cell) => cell.source.locate(mistakes),
+            None => mistakes,
+        }
+    }
 }
 
 fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
@@ -84,6 +95,7 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let (trials, seed) = read_trials(&tree, &mut mistakes);
     let metrics = read_metrics(&tree, &mut mistakes);
     let simulate = read_simulate(&tree, &mut mistakes);
+    let figures = FigureConfig::read_all(&tree, &mut mistakes);
     let instances = match (tree.get("scenario"), tree.get("instances")) {
         (Some(_), Some(_)) => {
             mistakes.push(InputError::new("instances", "`scenario` and `instances`", "one of them"));
@@ -135,14 +147,14 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         resolved.insert("instances".into(), paths.collect());
     }
     resolved.extend(base.resolved);
-    for key in ["metric", "sweep", "simulate"] {
+    for key in ["metric", "sweep", "simulate", "figure"] {
         let value = if key == "metric" { Some(metrics_json(&context.metrics)) } else { tree.get(key).cloned() };
         resolved.extend(value.filter(|v| *v != json!([])).map(|value| (key.to_string(), value)));
     }
     let count =
         if tree.contains_key("instances") { json!({ "seed": seed }) } else { json!({ "count": trials, "seed": seed }) };
     resolved.insert("trials".into(), count);
-    Ok(Experiment { name, cells: read, trials, seed, simulate, resolved, notes })
+    Ok(Experiment { name, cells: read, trials, seed, simulate, figures, resolved, notes })
 }
 
 fn metrics_json(metrics: &[MetricConfig]) -> Value {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::figure::figure_schema;
 use super::solver::DRIVER_KEYS;
 use crate::driver::StopRules;
 use crate::error::Result;
@@ -88,6 +89,7 @@ pub fn config_schema() -> Result<Value> {
                 "seed": { "type": "integer", "minimum": 0, "default": 1, "description": "Seed of all random numbers." },
             })),
             "stop": rules,
+            "figure": { "description": "Figures of the report.", "type": "array", "items": figure_schema() },
             "simulate": object("Monte-Carlo figures beside the closed forms.", json!({
                 "metrics": { "type": "array", "items": { "type": "string" }, "description": "What to simulate." },
                 "draws": { "type": "integer", "minimum": 1, "default": 100, "description": "Draws a design." },
