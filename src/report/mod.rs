@@ -10,6 +10,7 @@ mod figure;
 mod html;
 mod page;
 mod payload;
+mod preset;
 mod quantity;
 mod simulated;
 mod spread;

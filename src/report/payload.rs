@@ -6,6 +6,8 @@
 //! cells       [{place: [point on each axis], compared, trials}]
 //! quantities  [{id, name, better: 1 | -1 | 0, vector, scales: [{name, axis}], description}]
 //! objective   index of a quantity, or null
+//! cell        the cell that figures of one sweep point show at first
+//! figures     the config's [[figure]] sections, see `preset`
 //! spreads     {"QUANTITY/REDUCTION": by cell and solver: null | [count, median, q1, q3, mean, standard error] | [1, value]}
 //! simulated   {"QUANTITY/REDUCTION": by cell and solver: null | [mean, standard error, median, standard error]}
 //! estimated   {"QUANTITY/REDUCTION": {ESTIMATOR: the same}}
@@ -19,10 +21,12 @@ use serde_json::{Map, Value, json};
 
 use super::convergence::{Band, Effort, Traces};
 use super::distribution::Distribution;
+use super::preset::presets;
 use super::quantity::{Quantity, rounded};
 use super::simulated::{MonteCarlo, estimated, estimators, simulated};
 use super::spread::Spread;
 use super::study::{Reduction, Study, sign};
+use crate::config::FigureConfig;
 use crate::error::Result;
 
 /// How many numbers each part may hold; together they keep a page of thousands of runs under 3 MB.
@@ -30,8 +34,8 @@ const CONVERGENCE_NUMBERS: usize = 110_000;
 const CDF_NUMBERS: usize = 80_000;
 const RUN_POINTS: usize = 4_000;
 
-/// The data of all figures.
-pub fn payload(study: &Study) -> Result<Value> {
+/// The data of all figures, and what the config asks of them.
+pub fn payload(study: &Study, figures: &[FigureConfig]) -> Result<Value> {
     let objective = study.objective_quantity().and_then(|o| study.quantities.iter().position(|q| q == o));
     Ok(json!({
         "solvers": study.solvers.iter().map(|(label, kind)| json!({"label": label, "type": kind})).collect::<Vec<_>>(),
@@ -40,6 +44,8 @@ pub fn payload(study: &Study) -> Result<Value> {
             .collect::<Vec<_>>(),
         "quantities": study.quantities.iter().map(quantity).collect::<Vec<_>>(),
         "objective": objective,
+        "cell": study.usual_cell(),
+        "figures": presets(study, figures),
         "spreads": spreads(study),
         "simulated": monte_carlo(study),
         "estimated": estimates(study),

@@ -99,6 +99,12 @@ impl Study {
         self.records(cell, solver).filter(move |r| r.feasible && self.cells[cell].compared.contains(&r.trial))
     }
 
+    /// The cell that figures of one sweep point show where nobody chose: the first with the most compared trials.
+    pub fn usual_cell(&self) -> usize {
+        let most = self.cells.iter().map(|c| c.compared.len()).max();
+        self.cells.iter().position(|c| Some(c.compared.len()) == most).unwrap_or(0)
+    }
+
     /// The tightest proven bound on the full problem that any solver gave in a trial.
     pub fn bound(&self, cell: usize, trial: u64) -> Option<f64> {
         self.bounds[cell].get(&trial).copied()
@@ -266,7 +272,7 @@ fn quantities(folder: &RunFolder) -> Vec<Quantity> {
                     let unit = metric.get("unit").and_then(Value::as_str).unwrap_or("");
                     let mut quantity = Quantity::metric(id, unit, vector, sought.or(direction));
                     let description = described.get("description").and_then(Value::as_str);
-                    quantity.description = description.unwrap_or("").to_string();
+                    quantity.description = sentence(description.unwrap_or(""));
                     found.push(quantity);
                 }
             }
@@ -281,6 +287,12 @@ fn quantities(folder: &RunFolder) -> Vec<Quantity> {
     }
     found.extend(run_quantities());
     found
+}
+
+/// Words that end with a full stop, so that others can follow.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.into() } else { format!("{text}.") }
 }
 
 /// What every record holds beside its metrics.

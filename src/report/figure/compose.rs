@@ -247,7 +247,7 @@ impl Composer<'_> {
             None => {
                 let drawn = |q: &&Quantity| q.vector || self.study.trials() > 1;
                 let all = || self.study.quantities.iter().filter(drawn);
-                let usual = all().find(|q| ["rate", "sinr"].contains(&q.id.as_str()));
+                let usual = ["rate", "sinr"].iter().find_map(|id| all().find(|q| q.id == *id));
                 usual.or_else(|| all().find(|q| q.vector)).or_else(|| all().next())?
             }
         };
@@ -397,16 +397,17 @@ impl Composer<'_> {
         }
     }
 
-    /// The place on every axis that the table chooses; the first where it says nothing.
+    /// The place on every axis that the table chooses; where it says nothing, that of the usual cell.
     fn place(&self) -> Vec<usize> {
-        let chosen = |axis: &super::super::swept::Axis| {
+        let usual = &self.study.cells[self.study.usual_cell()].place;
+        let chosen = |(axis, usual): (&super::super::swept::Axis, &usize)| {
             let point = |key: &SweptKey| {
                 let (_, value) = self.config.at.iter().find(|(name, _)| *name == key.key)?;
                 key.values.iter().position(|v| *v == text(value))
             };
-            axis.keys.iter().find_map(point).unwrap_or(0)
+            axis.keys.iter().find_map(point).unwrap_or(*usual)
         };
-        self.study.axes.iter().map(chosen).collect()
+        self.study.axes.iter().zip(usual).map(chosen).collect()
     }
 
     /// The cell at that place, with one axis at another point.

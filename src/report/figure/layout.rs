@@ -238,10 +238,18 @@ impl<'a> Page<'a> {
         let drawn = |p: &&Point| p.x.is_finite() && p.y.is_finite();
         let points: Vec<&Point> = series.points.iter().filter(drawn).collect();
         let thinned = matches!(series.role, Role::Line { .. }) && points.len() > MOST_MARKERS;
-        let every = if thinned { points.len().div_ceil(MOST_MARKERS) } else { 1 };
-        // Solvers in the same place have their markers in different ones.
-        let first = if thinned { (index * 2) % every } else { 0 };
-        for point in points.into_iter().skip(first).step_by(every) {
+        // Markers of a long line stand at even distances on the paper; those of solvers in the same place differ.
+        let distance = (self.frame.right - self.frame.left) / MOST_MARKERS as f64;
+        let mut next = f64::NEG_INFINITY;
+        if thinned {
+            next = self.x.at(points[0].x) + distance * (0.3 + 0.27 * index as f64).fract();
+        }
+        for point in points {
+            let x = self.x.at(point.x);
+            if thinned && x < next {
+                continue;
+            }
+            next = if thinned { next.max(x - distance) + distance } else { next };
             if bars && point.low.is_finite() && point.high.is_finite() {
                 self.error_bar(point, color);
             }

@@ -18,7 +18,7 @@ mod svg;
 mod ticks;
 mod write;
 
-pub use check::Vocabulary;
+pub use check::{Vocabulary, find};
 pub use choose::chosen;
 pub use compose::compose;
 pub use write::{Format, Options, write_figures};
