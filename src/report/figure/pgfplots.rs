@@ -44,7 +44,10 @@ pub fn pgfplots(figure: &Figure) -> String {
         band(part, &mut out);
     }
     let mut known: Vec<String> = Vec::new();
-    for part in figure.series.iter().filter(|s| !s.points.is_empty()) {
+    // The legend follows the order of the plots: solvers first, then what is drawn beside them.
+    let solvers = |s: &&Series| matches!(s.role, Role::Line { .. } | Role::Median);
+    let (first, then): (Vec<_>, Vec<_>) = figure.series.iter().filter(|s| !s.points.is_empty()).partition(solvers);
+    for part in first.into_iter().chain(then) {
         plot(part, &mut known, &mut out);
     }
     out += "\\end{axis}\n";
@@ -111,12 +114,15 @@ fn plot(series: &Series, known: &mut Vec<String>, out: &mut String) {
     let bars = ", error bars/.cd, y dir=both, y explicit";
     let (style, errors, label) = match (&series.role, series.solver) {
         (Role::Line { spread, stepped }, Some(solver)) => {
-            let marked = if *stepped || series.points.len() > 40 { "none" } else { shape(look(solver).marker) };
+            let marked = if *stepped { "none" } else { shape(look(solver).marker) };
+            // More markers than these hide the line; those of solvers in the same place differ.
+            let every = series.points.len().div_ceil(12).max(1);
+            let phase = 1 + 2 * solver % every;
             let step = if *stepped { ", const plot mark right" } else { "" };
             let errors = *spread == SpreadMark::Bars;
             let dash = dash(look(solver).dash);
             let style = format!(
-                "{own}, line width=0.9pt, {dash}, mark={marked}, mark size=1.5pt, mark options={{solid}}{step}"
+                "{own}, line width=0.9pt, {dash}, mark={marked}, mark size=1.5pt, mark repeat={every}, mark phase={phase}, mark options={{solid}}{step}"
             );
             (style, errors, Some(series.label.clone()))
         }
