@@ -16,6 +16,7 @@ pub mod optimizer;
 pub mod prelude;
 pub mod problem;
 pub mod radio;
+pub mod references;
 pub mod report;
 pub mod results;
 pub mod runner;

@@ -5,12 +5,14 @@
 //! interrupted.
 
 mod check;
+mod cite;
 mod comparison;
 mod describe;
 mod draw;
 mod evaluate;
 mod list;
 mod new;
+mod plot;
 mod run;
 mod schema;
 mod setting;
@@ -50,6 +52,8 @@ enum Command {
     Verify(verify::Arguments),
     Schema(schema::Arguments),
     New(new::Arguments),
+    Plot(plot::Arguments),
+    Cite(cite::Arguments),
 }
 
 impl Command {
@@ -67,6 +71,8 @@ impl Command {
             Self::Verify(arguments) => verify::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
             Self::New(arguments) => new::run(&arguments),
+            Self::Plot(arguments) => plot::run(&arguments),
+            Self::Cite(arguments) => cite::run(&arguments),
         }
         .map(|()| true)
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::assemble::Context;
 use super::cell::Cell;
 use super::expression::MetricConfig;
+use super::figure::FigureConfig;
 use super::monte_carlo::{Estimate, Simulate};
 use super::setting::set;
 use super::source::Source;
@@ -17,8 +18,20 @@ use super::write::to_toml;
 use crate::error::{Error, InputError, Result};
 use crate::instance::found;
 
-pub(super) const SECTIONS: [&str; 11] =
-    ["name", "scenario", "instances", "problem", "solver", "metric", "sweep", "trials", "stop", "simulate", "estimate"];
+pub(super) const SECTIONS: [&str; 12] = [
+    "name",
+    "scenario",
+    "instances",
+    "problem",
+    "solver",
+    "metric",
+    "sweep",
+    "trials",
+    "stop",
+    "simulate",
+    "estimate",
+    "figure",
+];
 
 /// More runs than this are refused, as a slip of the pen.
 const MOST_RUNS: u64 = 10_000_000;
@@ -38,6 +51,8 @@ pub struct Experiment {
     pub simulate: Option<Simulate>,
     /// Mean square errors of estimators beside the bounds on them, where asked for.
     pub estimate: Option<Estimate>,
+    /// The figures of its report; they change no result.
+    pub figures: Vec<FigureConfig>,
     /// The config with all defaults filled in.
     pub resolved: Map<String, Value>,
     /// What the reader should know, though it is no mistake.
@@ -62,6 +77,14 @@ impl Experiment {
     pub fn to_toml(&self) -> String {
         to_toml(&self.resolved)
     }
+
+    /// Gives mistakes the file and line of their keys.
+    pub fn locate(&self, mistakes: Vec<InputError>) -> Vec<InputError> {
+        match self.cells.first() {
+            Some(cell) => cell.source.locate(mistakes),
+            None => mistakes,
+        }
+    }
 }
 
 fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
@@ -82,6 +105,7 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let metrics = read_metrics(&tree, &mut mistakes);
     let simulate = Simulate::read(&tree, &mut mistakes);
     let estimate = Estimate::read(&tree, &mut mistakes);
+    let figures = FigureConfig::read_all(&tree, &mut mistakes);
     let instances = match (tree.get("scenario"), tree.get("instances")) {
         (Some(_), Some(_)) => {
             mistakes.push(InputError::new("instances", "`scenario` and `instances`", "one of them"));
@@ -141,13 +165,14 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         ("sweep", tree.get("sweep").cloned()),
         ("simulate", simulate.as_ref().map(Simulate::to_json)),
         ("estimate", estimate.as_ref().map(Estimate::to_json)),
+        ("figure", tree.get("figure").cloned()),
     ] {
         resolved.extend(value.filter(|v| *v != json!([])).map(|value| (key.to_string(), value)));
     }
     let count =
         if tree.contains_key("instances") { json!({ "seed": seed }) } else { json!({ "count": trials, "seed": seed }) };
     resolved.insert("trials".into(), count);
-    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, resolved, notes: Vec::new() })
+    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, figures, resolved, notes: Vec::new() })
 }
 
 fn metrics_json(metrics: &[MetricConfig]) -> Value {

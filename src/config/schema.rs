@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::figure::figure_schema;
 use super::solver::DRIVER_KEYS;
 use crate::driver::StopRules;
 use crate::error::Result;
@@ -88,6 +89,7 @@ pub fn config_schema() -> Result<Value> {
                 "seed": { "type": "integer", "minimum": 0, "default": 1, "description": "Seed of all random numbers." },
             })),
             "stop": rules,
+            "figure": { "description": "Figures of the report.", "type": "array", "items": figure_schema() },
             "simulate": object("Metrics of each result by Monte-Carlo of the raw signals, beside the closed forms.", json!({
                 "metrics": { "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true,
                     "description": "The metrics to simulate, of those that the scenario's simulation covers." },

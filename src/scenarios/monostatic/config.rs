@@ -300,7 +300,7 @@ inventory::submit! {
     ScenarioEntry {
         name: "monostatic",
         summary: "monostatic massive MIMO: users by MRT or ZF, azimuth and elevation of a target",
-        paper: "Power allocation for massive MIMO-ISAC systems (paper 001)",
+        paper: "Performance Analysis and Power Allocation for Massive MIMO ISAC Systems (paper 001)",
         default: || Box::new(MonostaticConfig::default()),
         schema: || schemars::schema_for!(MonostaticConfig),
         read_instance: |value| Ok(Arc::new(Monostatic::new(Instance::from_json(value)?))),
