@@ -411,7 +411,6 @@ fn the_printed_elimination_of_the_reflection_is_caught() {
     let users = instance.users();
     // (scale of (45), whether the azimuth's information is reduced as well) and whether it is right.
     for (scale, both, passes) in [(1.0, true, true), (1.0, false, false), (1.0 / reflection, false, false)] {
-        let fisher = fisher.clone();
         let model = changed(
             &instance,
             Box::new(move |design, values| {
