@@ -188,8 +188,9 @@ fn bounded(
     };
     let sign = problem.direction().sign();
     if let Some(bound) = claim.bound {
-        let slack = ROUNDING * bound.abs().max(proven.abs()).max(1e-12);
-        if !(sign * bound >= sign * proven - slack) {
+        // NaN is above nothing.
+        let follows = bound == proven || sign * bound >= sign * proven - ROUNDING * proven.abs();
+        if !follows {
             return Err(refusal(format!("the certificate proves the bound {proven}, not {bound}")));
         }
         holds.push(format!("the certificate proves the bound {bound}"));

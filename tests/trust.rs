@@ -110,7 +110,9 @@ proptest! {
         prop_assume!(bound.abs() > 1e-6);
         // A tighter bound: lower, as all four are maximized.
         let tighter = bound - by * bound.abs();
-        prop_assert!(spoiled(&|a| a["bound"] = json!(tighter)).is_err());
+        for bound in [json!(tighter), json!("-inf"), json!("nan")] {
+            prop_assert!(spoiled(&|a| a["bound"] = bound.clone()).is_err());
+        }
         let both = spoiled(&|a| {
             a["bound"] = json!(tighter);
             a["certificate"]["bound"] = json!(tighter);

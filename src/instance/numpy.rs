@@ -70,7 +70,7 @@ impl Layout {
     fn of(descr: &str) -> Result<Self, String> {
         let refuse = || format!("an array of dtype '{descr}'");
         let order = descr.bytes().next().ok_or_else(refuse)?;
-        let kind = descr.bytes().nth(1).ok_or_else(refuse)?;
+        let kind = descr.as_bytes().get(1).copied().ok_or_else(refuse)?;
         if kind == b'O' {
             return Err("an array of Python objects (plain arrays and texts hold numbers)".into());
         }
