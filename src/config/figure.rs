@@ -478,7 +478,7 @@ mod tests {
             ("kind = 'cdf'\nlegend = 'top'", "`figure[0].legend`: found unknown name `top`"),
             ("kind = 'cdf'\nsolvers = ['a', 'a']", "each once"),
             ("kind = 'cdf'\nlabels = { a = 3 }", "f.toml:3: `figure[0].labels.a`: found 3"),
-            ("kind = 'cdf'\nx_scale = 'db'", "did you mean `dB`?"),
+            ("kind = 'cdf'\nx_scale = 'db'", "allowed: one of `linear`, `log`, `dB`, `degrees`"),
             (
                 "kind = 'cdf'\nname = 'a'\n[[figure]]\nkind = 'cdf'\nname = 'a'",
                 "f.toml:6: `figure[1].name`: found a second",

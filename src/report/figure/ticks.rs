@@ -58,6 +58,7 @@ fn powers(low: f64, high: f64, wanted: usize) -> Vec<Tick> {
                 continue;
             }
             let label = match lead {
+                1 if decades < 1.6 && (-4..6).contains(&exponent) => number(at, 2),
                 1 if exponent.rem_euclid(every) == 0 => power_of_ten(exponent),
                 2 | 5 if decades < 1.6 => number(at, 2),
                 _ => String::new(),
@@ -130,6 +131,7 @@ mod tests {
         assert_eq!(labels(1e-5, 1e-1, true, 5), ["10⁻⁵", "10⁻⁴", "10⁻³", "10⁻²", "10⁻¹"]);
         assert_eq!(labels(1e-12, 1.0, true, 4), ["10⁻¹²", "10⁻⁹", "10⁻⁶", "10⁻³", "1"]);
         assert_eq!(labels(1.5, 20.0, true, 5), ["2", "5", "10", "20"]);
+        assert_eq!(labels(0.08, 0.6, true, 5), ["0.1", "0.2", "0.5"]);
         assert_eq!(labels(3.0, 3.0, false, 5), ["3"]);
     }
 

@@ -446,7 +446,7 @@ function swatch(set) {
   if (set.solver >= 0) {
     ctx.lineWidth = 1.5;
     if (set.layer) ctx.fillStyle = "#ffffff00";
-    Chart.helpers.drawPoint(ctx, { pointStyle: set.pointStyle, radius: 4.5, rotation: 0 }, width / 2, height / 2);
+    Chart.helpers.drawPoint(ctx, { pointStyle: set.pointStyle, radius: 4.5, rotation: 0, borderWidth: 1.5 }, width / 2, height / 2);
   }
   return canvas;
 }
