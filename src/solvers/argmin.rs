@@ -34,7 +34,7 @@ use crate::structure::Gradient;
 /// `lbfgs` (doi:10.1007/BF01589116, with the line search doi:10.1145/192115.192132) takes the model's gradients, or finite
 /// differences where it offers none. Infeasible candidates are moved to feasible designs where the model offers that and
 /// the method takes values only; else the limits enter an augmented Lagrangian, whose rounds end 1e-7 (relative) inside
-/// the limits. `nelder_mead` and `lbfgs` are local: they are repeated from their own end until that gains nothing. Stops
+/// the limits. Each method is repeated from its own end until that gains nothing. Stops
 /// after 100 000 evaluations where no stopping rule is given.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -411,6 +411,9 @@ struct Rounds {
     /// The round's cost when it last gained, and the objective at the end of the last round.
     gained: f64,
     before: f64,
+    /// The objective's size at the start, and now.
+    scale: f64,
+    size: f64,
     best: Design,
     evaluations: u64,
 }
@@ -429,14 +432,14 @@ impl Rounds {
         let rows = derivatives.as_ref().map_or(problem.limits(), |(derivatives, _)| derivatives.rows());
         let needed = rows > 0 && (derivatives.is_some() || !incumbent.repairs());
         let size = incumbent.value().objective.abs();
-        let weight = 10.0 * if size.is_finite() && size > 0.0 { size } else { 1.0 };
+        let scale = if size.is_finite() && size > 0.0 { size } else { 1.0 };
         let mut from = vec![0.0; dimension];
         coordinates.read(&best, &mut from);
         if derivatives.is_some() {
             coordinates.leave_edges(&mut from);
         }
         let landscape = Landscape {
-            lagrangian: needed.then(|| AugmentedLagrangian::new(rows, weight)),
+            lagrangian: needed.then(|| AugmentedLagrangian::new(rows, 10.0 * scale)),
             sign: problem.direction().sign(),
             trial: best.clone(),
             limits: vec![0.0; rows],
@@ -463,19 +466,23 @@ impl Rounds {
             idle: 0,
             gained: f64::INFINITY,
             before: f64::NAN,
+            scale,
+            size: scale,
             best,
             evaluations,
         }
     }
 
     fn begin(&mut self) -> Result<Box<dyn Running>, engine::Error> {
-        let size = {
+        {
             let mut it = self.bridge.lock();
             it.best = Best { cost: f64::INFINITY, ..Best::default() };
             it.last.point.clear();
-            let size = it.incumbent.value().objective.abs();
-            if size.is_finite() && size > 0.0 { size } else { 1.0 }
-        };
+            let now = it.incumbent.value().objective.abs();
+            // An optimum of 0 is not approached to its own size.
+            self.size = if now.is_finite() { now.max(1e-9 * self.scale) } else { self.scale };
+        }
+        let size = self.size;
         (self.iterations, self.idle, self.gained) = (0, 0, f64::INFINITY);
         match self.config.method {
             Method::NelderMead => {
@@ -525,7 +532,7 @@ impl Rounds {
             Method::Lbfgs => 1000,
         };
         let cost = self.bridge.lock().best.cost;
-        if self.gained.is_infinite() || self.gained - cost > GAIN * cost.abs() {
+        if self.gained.is_infinite() || self.gained - cost > GAIN * self.size {
             (self.gained, self.idle) = (cost, 0);
         } else {
             self.idle += 1;
@@ -544,8 +551,8 @@ impl Rounds {
         }
         self.from.clone_from(&it.best.point);
         let objective = it.best.objective;
-        let still = (objective - self.before).abs() <= GAIN * objective.abs();
-        let close = (objective - self.before).abs() <= MARGIN * objective.abs();
+        let still = (objective - self.before).abs() <= GAIN * self.size;
+        let close = (objective - self.before).abs() <= MARGIN * self.size;
         self.before = objective;
         let Landscape { lagrangian, best, .. } = &mut *it;
         let done = match lagrangian {
@@ -553,7 +560,7 @@ impl Rounds {
                 lagrangian.advance(&best.limits);
                 close && best.limits.iter().all(|c| *c <= MARGIN)
             }
-            None => still || self.config.method == Method::ParticleSwarm,
+            None => still,
         };
         if done || self.rounds >= ROUNDS { Step::Converged } else { Step::Advanced }
     }

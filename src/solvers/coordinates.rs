@@ -210,21 +210,14 @@ impl Coordinates {
         }
     }
 
-    /// Bounds of a search that needs some: `reach` typical sizes on either side of 0, and without what only mirrors the
-    /// rest.
+    /// Bounds of a search that needs some: `reach` typical sizes on either side of 0, a whole period of an interval. The
+    /// edges of domains lie inside, so that a search which stops at its bounds does not stop at them.
     pub(crate) fn window(&self, reach: f64) -> (Vec<f64>, Vec<f64>) {
-        let (mut low, mut high) = (vec![-reach; self.len()], vec![reach; self.len()]);
-        for piece in &self.pieces {
-            match piece.kind {
-                Kind::Square { .. } => low[piece.search.clone()].fill(0.0),
-                Kind::Sine { .. } => {
-                    low[piece.search.clone()].fill(0.0);
-                    high[piece.search.clone()].fill(std::f64::consts::FRAC_PI_2);
-                }
-                Kind::Linear { .. } | Kind::Factor { .. } => {}
-            }
+        let mut high = vec![reach; self.len()];
+        for piece in self.pieces.iter().filter(|piece| matches!(piece.kind, Kind::Sine { .. })) {
+            high[piece.search.clone()].fill(std::f64::consts::PI);
         }
-        (low, high)
+        (high.iter().map(|h| -h).collect(), high)
     }
 
     /// Moves a point off the edges of domains, where the slope in these coordinates is 0 whatever the function.
