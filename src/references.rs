@@ -283,6 +283,66 @@ pub const LAND_DOIG: Reference = Reference {
     ],
 };
 
+/// The simplex search.
+pub const NELDER_MEAD: Reference = Reference {
+    key: "nelder-mead-1965",
+    kind: "article",
+    authors: "Nelder, John A. and Mead, Roger",
+    title: "A Simplex Method for Function Minimization",
+    fields: &[
+        ("journal", "The Computer Journal"),
+        ("volume", "7"),
+        ("number", "4"),
+        ("pages", "308–313"),
+        ("year", "1965"),
+        ("doi", "10.1093/comjnl/7.4.308"),
+    ],
+};
+
+/// Particle swarms.
+pub const PARTICLE_SWARM: Reference = Reference {
+    key: "zambrano-bigiarini-2013",
+    kind: "inproceedings",
+    authors: "Zambrano-Bigiarini, Mauricio and Clerc, Maurice and Rojas, Rodrigo",
+    title: "Standard Particle Swarm Optimisation 2011 at CEC-2013: A Baseline for Future PSO Improvements",
+    fields: &[
+        ("booktitle", "IEEE Congress on Evolutionary Computation"),
+        ("year", "2013"),
+        ("doi", "10.1109/CEC.2013.6557848"),
+    ],
+};
+
+/// The limited-memory quasi-Newton method.
+pub const LIU_NOCEDAL: Reference = Reference {
+    key: "liu-nocedal-1989",
+    kind: "article",
+    authors: "Liu, Dong C. and Nocedal, Jorge",
+    title: "On the Limited Memory BFGS Method for Large Scale Optimization",
+    fields: &[
+        ("journal", "Mathematical Programming"),
+        ("volume", "45"),
+        ("pages", "503–528"),
+        ("year", "1989"),
+        ("doi", "10.1007/BF01589116"),
+    ],
+};
+
+/// The line search of [`LIU_NOCEDAL`].
+pub const MORE_THUENTE: Reference = Reference {
+    key: "more-thuente-1994",
+    kind: "article",
+    authors: "Moré, Jorge J. and Thuente, David J.",
+    title: "Line Search Algorithms with Guaranteed Sufficient Decrease",
+    fields: &[
+        ("journal", "ACM Transactions on Mathematical Software"),
+        ("volume", "20"),
+        ("number", "3"),
+        ("pages", "286–307"),
+        ("year", "1994"),
+        ("doi", "10.1145/192115.192132"),
+    ],
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;

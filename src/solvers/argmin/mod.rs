@@ -29,6 +29,7 @@ use crate::error::{InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::Problem;
+use crate::references::{LIU_NOCEDAL, MORE_THUENTE, NELDER_MEAD, PARTICLE_SWARM};
 use crate::structure::Gradient;
 
 /// Classical methods of the `argmin` crate (<https://argmin-rs.org>) on any problem with continuous blocks.
@@ -125,7 +126,7 @@ impl Optimizer for Argmin {
     }
 }
 
-crate::solver!(Argmin);
+crate::solver!(Argmin, references = [NELDER_MEAD, PARTICLE_SWARM, LIU_NOCEDAL, MORE_THUENTE]);
 
 /// A project's stream as the generator that argmin takes.
 struct Stream(RandomStream);
