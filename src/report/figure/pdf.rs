@@ -1,8 +1,10 @@
 //! A scene as PDF: vectors, and words in the built-in font, of which the file holds the glyphs that it uses.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
-use miniz_oxide::deflate::compress_to_vec_zlib;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use pdf_writer::types::{CidFontType, FontFlags, LineJoinStyle, SystemInfo, UnicodeCmap};
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 use subsetter::GlyphRemapper;
@@ -27,7 +29,7 @@ const FIRST_OPACITY: i32 = 11;
 const FONT_NAME: Name<'static> = Name(b"ISACPT+Arimo-Regular");
 const SYSTEM: SystemInfo<'static> = SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
 /// The compression's effort, from 0 to 10.
-const EFFORT: u8 = 6;
+const EFFORT: Compression = Compression::new(6);
 
 /// The bytes of the file.
 pub fn pdf(scene: &Scene, title: &str, caption: &str) -> Result<Vec<u8>> {
@@ -54,7 +56,7 @@ pub fn pdf(scene: &Scene, title: &str, caption: &str) -> Result<Vec<u8>> {
     for (i, share) in opacities.iter().enumerate() {
         pdf.ext_graphics(Ref::new(FIRST_OPACITY + i as i32)).non_stroking_alpha(*share as f32);
     }
-    let content = compress_to_vec_zlib(&content.finish(), EFFORT);
+    let content = deflated(&content.finish())?;
     pdf.stream(CONTENT, &content).filter(Filter::FlateDecode);
     used.write(&mut pdf)?;
     let mut info = pdf.document_info(INFO);
@@ -197,7 +199,7 @@ impl Used {
         descriptor.finish();
         let subset = subsetter::subset(FILE, 0, &self.glyphs)
             .map_err(|e| Error::Numerical(format!("the built-in font cannot be cut: {e}")))?;
-        pdf.stream(FONT_FILE, &compress_to_vec_zlib(&subset, EFFORT)).filter(Filter::FlateDecode);
+        pdf.stream(FONT_FILE, &deflated(&subset)?).filter(Filter::FlateDecode);
         let mut characters = UnicodeCmap::new(Name(b"Custom"), SYSTEM);
         for (code, character) in &self.characters {
             characters.pair(*code, *character);
@@ -205,6 +207,13 @@ impl Used {
         pdf.stream(CHARACTERS, &characters.finish());
         Ok(())
     }
+}
+
+/// Deflated with a zlib header, as PDF's streams are.
+fn deflated(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), EFFORT);
+    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    written.map_err(|e| Error::Numerical(format!("a stream of a PDF file cannot be deflated: {e}")))
 }
 
 fn opacity_name(index: usize) -> String {
