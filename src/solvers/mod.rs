@@ -4,7 +4,9 @@
 #[allow(dead_code)] // argmin uses the rest
 mod augmented_lagrangian;
 pub mod baseline;
+pub mod branch_and_bound;
 mod coordinates;
+mod discrete;
 pub mod exact;
 pub mod global_search;
 mod incumbent;
