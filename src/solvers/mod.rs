@@ -5,9 +5,12 @@
 mod augmented_lagrangian;
 pub mod baseline;
 pub mod branch_and_bound;
+pub mod coordinate_descent;
 mod coordinates;
+pub mod cross_entropy;
 mod discrete;
 pub mod exact;
+pub mod exhaustive;
 pub mod global_search;
 mod incumbent;
 pub mod majorization_minimization;
@@ -15,4 +18,5 @@ mod quadratic_program;
 pub mod random_search;
 pub mod recorded;
 pub mod sca;
+pub mod simulated_annealing;
 mod surrogate_start;

@@ -118,6 +118,8 @@ pub struct Observation {
     mean: [f64; 2],
     /// T.
     pub slots: f64,
+    /// 1/T.
+    slot: f64,
     /// `X2`.
     pub energy: f64,
     /// `W`: (Re, Re), (Re, Im), (Im, Im).
@@ -192,6 +194,7 @@ impl Observation {
             spread: Symmetric { yy: variance(array.horizontal), yz: 0.0, zz: variance(array.vertical) },
             mean: [mean(array.horizontal), mean(array.vertical)],
             slots: instance.symbols.slots() as f64,
+            slot: 1.0 / instance.symbols.slots() as f64,
             energy: moments.yy + moments.zz,
             moments,
             elevation,
@@ -285,20 +288,27 @@ impl Observation {
         [bound(scale * self.elevation * self.elevation * information.yy), bound(scale * azimuth)]
     }
 
-    /// `V_xi` of (38), corrected: `zeta lg CRLB_x + (1 - zeta) lg CRLB_angle` for `|a_B^H w|^2 = beam`.
+    /// `(CRLB_x, CRLB_angle)` of (13), (14) for `|a_B^H w|^2 = beam`, not cut at what counts as infinite; none where the
+    /// information is singular.
     #[inline]
-    pub fn modified(&self, inner: &Inner, beam: f64, weight: f64) -> f64 {
+    pub(super) fn pair(&self, inner: &Inner, beam: f64) -> Option<(f64, f64)> {
         let terms = self.terms(inner);
         let information = terms.aperture.plus(1.0, terms.seen);
         let strength = self.strength * beam;
-        let determinant = match information.determinant() {
-            Some(determinant) if terms.gain >= NO_BEAM && strength > 0.0 => determinant,
-            _ => return f64::INFINITY,
-        };
+        let determinant = information.determinant().filter(|_| terms.gain >= NO_BEAM && strength > 0.0)?;
         let inverse = 1.0 / (determinant * strength);
-        let symbol = (determinant + information.adjugate_trace(terms.hidden) / self.slots) * inverse / terms.gain;
-        let angle = information.adjugate_trace(self.metric) * terms.gain * inverse / 2.0;
-        combine(symbol, angle, weight)
+        let symbol = (determinant + information.adjugate_trace(terms.hidden) * self.slot) * inverse / terms.gain;
+        let angle = information.adjugate_trace(self.metric) * terms.gain * inverse * 0.5;
+        Some((symbol, angle))
+    }
+
+    /// `V_xi` of (38), corrected: `zeta lg CRLB_x + (1 - zeta) lg CRLB_angle` for `|a_B^H w|^2 = beam`.
+    #[inline]
+    pub fn modified(&self, inner: &Inner, beam: f64, weight: f64) -> f64 {
+        match self.pair(inner, beam) {
+            Some((symbol, angle)) => combine(symbol, angle, weight),
+            None => f64::INFINITY,
+        }
     }
 
     /// Each symbol's bound, for drawn symbols; `out` gets `CRLB(x(t))` (28).

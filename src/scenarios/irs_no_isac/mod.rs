@@ -6,12 +6,19 @@
 //! for every metric: the problem holds it fixed.
 
 mod baselines;
+mod bound;
 mod config;
 mod information;
 mod instance;
 mod metrics;
+mod offers;
 pub mod position;
+mod rows;
+mod search;
+mod task;
+mod tree;
 
+pub use bound::largest_gain;
 pub use config::IrsNoIsacConfig;
 pub use information::{Bounds, Inner, Observation, Symmetric, Unknowns, coefficients};
 pub use instance::{Angles, Instance, Path, Positions, Symbols};
@@ -191,8 +198,8 @@ impl SystemModel for IrsNoIsac {
         problem
     }
 
-    fn structure(self: Arc<Self>, _problem: &ProblemSpec) -> Structure {
-        Structure::none("not built yet")
+    fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
+        offers::structure(&self.system, problem)
     }
 
     fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
