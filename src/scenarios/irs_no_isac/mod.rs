@@ -8,6 +8,7 @@
 mod baselines;
 mod bound;
 mod config;
+mod estimation;
 mod information;
 mod instance;
 mod metrics;
@@ -15,13 +16,14 @@ mod offers;
 pub mod position;
 mod rows;
 mod search;
+pub mod signal;
 mod task;
 mod tree;
 
 pub use bound::largest_gain;
 pub use config::IrsNoIsacConfig;
 pub use information::{Bounds, Inner, Observation, Symmetric, Unknowns, coefficients};
-pub use instance::{Angles, Instance, Path, Positions, Symbols};
+pub use instance::{Angles, Array, Instance, Path, Positions, Symbols};
 pub use position::Position;
 
 use std::sync::Arc;
@@ -34,6 +36,8 @@ use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::ProblemSpec;
+use crate::radio::Signal;
+use crate::simulation::SimulationFactory;
 use crate::structure::Structure;
 
 /// A design's beam may exceed the power budget by this, relative.
@@ -137,6 +141,11 @@ impl IrsNoIsac {
     pub fn system(&self) -> &Arc<System> {
         &self.system
     }
+
+    /// The phase levels and the beam of a design of this space.
+    fn parts<'a>(&self, design: &'a Design) -> Option<(&'a [f64], &'a [f64])> {
+        (design.len() == self.space.len()).then(|| design.split_at(self.system.coefficients.len()))
+    }
 }
 
 impl SystemModel for IrsNoIsac {
@@ -206,7 +215,25 @@ impl SystemModel for IrsNoIsac {
         vec![Arc::new(baselines::RandomPhases(Arc::clone(&self.system)))]
     }
 
-    fn starts(&self) -> Vec<Named> {
-        Vec::new()
+    fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
+        let (levels, beam) = self.parts(design)?;
+        Some(signal::simulation(&self.system.instance, levels, beam))
+    }
+
+    fn estimators(&self) -> Vec<Named> {
+        let positioned = self.system.position.is_some();
+        estimation::ESTIMATORS.iter().filter(|e| positioned || e.name != "triangulation").copied().collect()
+    }
+
+    fn estimator(&self, name: &str, design: &Design) -> Option<SimulationFactory> {
+        let (levels, beam) = self.parts(design)?;
+        estimation::estimator(&self.system, name, levels, beam)
+    }
+
+    fn signals(&self, design: &Design) -> Vec<Signal> {
+        match self.parts(design) {
+            Some((levels, beam)) => signal::signals(&self.system.instance, levels, beam),
+            None => Vec::new(),
+        }
     }
 }
