@@ -77,7 +77,10 @@ fn the_tree_proves_optimality_without_any_search_before_it() {
     assert!(outcome.status == Status::Optimal && (outcome.objective - optimum).abs() < 1e-8, "{outcome:?}");
     // The bound never passes the optimum on the way, and only gets better.
     let bounds: Vec<f64> = outcome.trace.iter().filter_map(|r| r.bound).collect();
-    assert!(bounds.windows(2).all(|w| w[0] <= w[1] + 1e-12) && bounds.iter().all(|b| *b <= optimum + 1e-9), "{bounds:?}");
+    assert!(
+        bounds.windows(2).all(|w| w[0] <= w[1] + 1e-12) && bounds.iter().all(|b| *b <= optimum + 1e-9),
+        "{bounds:?}"
+    );
 }
 
 #[test]
@@ -193,14 +196,17 @@ fn runs_are_repeatable_whatever_the_threads() {
         assert_eq!(one.objective.to_bits(), three.objective.to_bits());
         assert_eq!(one.evaluations, three.evaluations);
     }
-    let draws: Vec<_> = (0..5).map(|seed| solve(&Baseline::named("random_phases"), &problem, seed, None).design).collect();
+    let draws: Vec<_> =
+        (0..5).map(|seed| solve(&Baseline::named("random_phases"), &problem, seed, None).design).collect();
     assert!((1..5).all(|i| draws[i] != draws[0]), "one draw a seed");
 }
 
 #[test]
 fn evaluation_limits_are_kept_to_a_few() {
     let problem = problem(4, 4, 0.5, 2);
-    for optimizer in [&CrossEntropy::default() as &dyn Optimizer, &CoordinateDescent::default(), &SimulatedAnnealing::default()] {
+    for optimizer in
+        [&CrossEntropy::default() as &dyn Optimizer, &CoordinateDescent::default(), &SimulatedAnnealing::default()]
+    {
         let outcome = solve(optimizer, &problem, 1, Some(150));
         assert!((150..=154).contains(&outcome.evaluations), "{} {}", optimizer.typetag_name(), outcome.evaluations);
         assert_eq!(outcome.status, Status::EvaluationLimit);
@@ -221,7 +227,11 @@ fn cross_entropy_and_annealing_also_search_continuous_blocks() {
         let outcome = solve(optimizer, &problem, 1, Some(20_000));
         let name = optimizer.typetag_name();
         assert!(outcome.feasible() && outcome.objective <= optimum * (1.0 + 1e-6), "{name}");
-        assert!(outcome.objective > 0.98 * optimum && outcome.objective >= random, "{name}: {} {random} {optimum}", outcome.objective);
+        assert!(
+            outcome.objective > 0.98 * optimum && outcome.objective >= random,
+            "{name}: {} {random} {optimum}",
+            outcome.objective
+        );
     }
     let run = Run::new(&CoordinateDescent::default(), problem, RandomStream::solver(1, 0)).drive(&mut |_| {});
     assert!(run.unwrap_err().to_string().contains("discrete"));

@@ -137,7 +137,10 @@ fn closed_forms_are_the_inverse_information_of_the_raw_signal() {
             let mut check = |id: &str, truth: f64| {
                 let value = metric(model, &values, id);
                 // The differences' own error grows with the condition.
-                assert!((value / truth - 1.0).abs() < 1e-8 * condition.max(10.0) / 10.0, "{seed} {id}: {value} {truth}");
+                assert!(
+                    (value / truth - 1.0).abs() < 1e-8 * condition.max(10.0) / 10.0,
+                    "{seed} {id}: {value} {truth}"
+                );
                 compared[mode] += 1;
             };
             match unknowns {
@@ -254,8 +257,7 @@ fn positioned(second_azimuth: f64) -> Instance {
     let unit = |e: f64, a: f64| Vector3::new(e.cos() * a.cos(), e.cos() * a.sin(), e.sin());
     let elevation = system.path.angles.user_elevation;
     let sub_irs = [system.path.angles.user_azimuth, second_azimuth].map(|azimuth| 10.0 * unit(elevation, azimuth));
-    system.positions =
-        Some(Positions { user: [0.0; 3], sub_irs: sub_irs.map(Into::into), base_station: None });
+    system.positions = Some(Positions { user: [0.0; 3], sub_irs: sub_irs.map(Into::into), base_station: None });
     let angles = Angles { user_azimuth: second_azimuth, irs_azimuth: 0.3, ..system.path.angles };
     system.second = Some(Path { angles, ..system.path });
     system
@@ -302,7 +304,8 @@ fn small_changes_have_the_value_of_whole_evaluations() {
         let stream = &mut RandomStream::keyed(seed, "irs incremental", "", 0, 0);
         let system = random_instance(stream, 4, 1 + seed % 4);
         let mut spec = IrsNoIsac::new(system.clone()).default_problem();
-        let limited = ["modified_crlb", "crlb_angle_known", "mutual_information", "localization_only_crlb_angle"][seed as usize % 4];
+        let limited = ["modified_crlb", "crlb_angle_known", "mutual_information", "localization_only_crlb_angle"]
+            [seed as usize % 4];
         spec.objective = isacopt::problem::Objective::Metric(limited.into());
         spec.constraints = vec![isacopt::problem::Constraint::at_most("crlb_symbol", 1e-2)];
         let problem = Problem::new(Arc::new(IrsNoIsac::new(system.clone())), spec).unwrap();
@@ -424,8 +427,14 @@ fn no_phases_are_better_than_the_bound_or_have_a_larger_gain() {
             let mut judge = problem.evaluator();
             for _ in 0..200 {
                 let design = random_design(&problem, stream);
-                assert!(judge.evaluate(&design).unwrap().objective >= bound.value * (1.0 - 1e-9 * bound.value.signum()));
-                assert!(system.irs.len() > 12 || IrsNoIsac::new(system.clone()).system().inner(&design[..system.irs.len()]).gain.norm() <= largest + 1e-9);
+                assert!(
+                    judge.evaluate(&design).unwrap().objective >= bound.value * (1.0 - 1e-9 * bound.value.signum())
+                );
+                assert!(
+                    system.irs.len() > 12
+                        || IrsNoIsac::new(system.clone()).system().inner(&design[..system.irs.len()]).gain.norm()
+                            <= largest + 1e-9
+                );
             }
         }
     }
@@ -503,7 +512,14 @@ fn degenerate_systems_are_infinite_and_fool_nobody() {
             }
             finite += usize::from(metric(model, &values, "modified_crlb").is_finite());
         }
-        let hopeless = ["no gain", "symbols of 0", "one antenna, one slot", "one antenna, one element", "cos gamma = 0", "cos phi = 0"];
+        let hopeless = [
+            "no gain",
+            "symbols of 0",
+            "one antenna, one slot",
+            "one antenna, one element",
+            "cos gamma = 0",
+            "cos phi = 0",
+        ];
         assert_eq!(finite == 0, hopeless.contains(&name), "{name}: {finite}");
         let best = brute_force(&problem, elements, system.levels());
         let solvers: [&dyn Optimizer; 6] = [

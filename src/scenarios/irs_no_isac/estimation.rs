@@ -6,11 +6,11 @@ use std::f64::consts::PI;
 use nalgebra::{DMatrix, DVector, Vector2, Vector3};
 use num_complex::Complex;
 
+use super::System;
 use super::information::Symmetric;
 use super::instance::{Instance, Path};
 use super::position::{Position, triangulate};
 use super::signal::{response, sent_symbols};
-use super::System;
 use crate::math::{RandomStream, derivative};
 use crate::model::Named;
 use crate::simulation::{Simulation, SimulationFactory};
@@ -53,7 +53,14 @@ impl Block {
     fn new(instance: &Instance, path: &Path, levels: &[f64], beam: &[f64]) -> Option<Self> {
         let symbols = sent_symbols(instance)?;
         let truth = linear(instance, path, levels, beam, [path.angles.user_elevation, path.angles.user_azimuth]);
-        Some(Self { instance: instance.clone(), path: *path, levels: levels.to_vec(), beam: beam.to_vec(), symbols, truth })
+        Some(Self {
+            instance: instance.clone(),
+            path: *path,
+            levels: levels.to_vec(),
+            beam: beam.to_vec(),
+            symbols,
+            truth,
+        })
     }
 
     /// Errors of (elevation, azimuth) and of each symbol's real part for one draw of the noise.
@@ -186,9 +193,7 @@ pub(super) fn estimator(system: &System, name: &str, levels: &[f64], beam: &[f64
     let instance = &system.instance;
     let first = Block::new(instance, &instance.path, levels, beam)?;
     match name {
-        "maximum_likelihood" => {
-            Some(Box::new(move || Box::new(Angles { block: first.clone(), symbols: Vec::new() })))
-        }
+        "maximum_likelihood" => Some(Box::new(move || Box::new(Angles { block: first.clone(), symbols: Vec::new() }))),
         "triangulation" => {
             let position: &Position = system.position.as_ref()?;
             let second = Block::new(instance, instance.second.as_ref()?, levels, beam)?;

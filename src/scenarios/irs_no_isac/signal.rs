@@ -5,8 +5,8 @@ use std::f64::consts::{LN_2, TAU};
 
 use num_complex::Complex;
 
-use super::instance::{Array, Instance, Path, Symbols};
 use super::information::Unknowns;
+use super::instance::{Array, Instance, Path, Symbols};
 use crate::math::RandomStream;
 use crate::radio::{Signal, Unknown};
 use crate::simulation::{Simulation, SimulationFactory};
