@@ -1,6 +1,5 @@
 //! The cross-entropy method over discrete and continuous blocks.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use rand::Rng;
@@ -103,13 +102,16 @@ impl Optimizer for CrossEntropy {
             mean,
             coordinates,
             categories,
-            levels,
             quick,
             candidate: first,
             drawn: vec![0.0; samples * width],
             values: vec![Evaluation { objective: f64::NAN, violation: f64::INFINITY }; samples],
             order: (0..samples).collect(),
             bits: Vec::new(),
+            words: vec![0; levels.len()],
+            chosen: vec![0; levels.len()],
+            keys: Vec::with_capacity(samples),
+            levels,
             quick_evaluations: 0,
             samples,
             incumbent,
@@ -126,8 +128,9 @@ struct Categories {
     /// Where each coordinate's probabilities begin.
     first: Vec<usize>,
     probabilities: Vec<f64>,
-    /// Sums of the probabilities of all levels up to each, times 2^32.
-    thresholds: Vec<u64>,
+    /// Threshold s of all coordinates, then threshold s + 1 of all: the sums of the probabilities up to each level, times
+    /// 2^32. A coordinate with fewer levels than others never reaches those beyond.
+    thresholds: Vec<u32>,
 }
 
 impl Categories {
@@ -140,36 +143,33 @@ impl Categories {
             probabilities.resize(probabilities.len() + count, 1.0 / count as f64);
             first.push(probabilities.len());
         }
-        let thresholds = vec![0; probabilities.len()];
-        let mut it = Self { first, probabilities, thresholds };
+        let most = levels.iter().map(|c| c.levels as usize).max().unwrap_or(1);
+        let mut it = Self { first, probabilities, thresholds: vec![u32::MAX; (most - 1) * levels.len()] };
         it.sum();
         it
     }
 
     fn sum(&mut self) {
-        for bounds in self.first.windows(2) {
+        let count = self.first.len() - 1;
+        for l in 0..count {
             let mut sum = 0.0;
-            for at in bounds[0]..bounds[1] {
-                sum += self.probabilities[at];
-                self.thresholds[at] = (sum * 4_294_967_296.0).round() as u64;
-            }
             // The last level takes what rounding left.
-            if let Some(last) = self.thresholds[bounds[0]..bounds[1]].last_mut() {
-                *last = 1 << 32;
+            for (s, probability) in self.probabilities[self.first[l]..self.first[l + 1] - 1].iter().enumerate() {
+                sum += probability;
+                self.thresholds[s * count + l] = (sum * 4_294_967_296.0).round() as u32;
             }
         }
     }
 
-    /// The level that 32 random bits choose: the number of thresholds that they reach.
-    #[inline]
-    fn level(&self, coordinate: usize, bits: u32) -> f64 {
-        let thresholds = &self.thresholds[self.first[coordinate]..self.first[coordinate + 1] - 1];
-        let bits = u64::from(bits);
-        if thresholds.len() <= 16 {
-            // Without branches: a handful of comparisons.
-            thresholds.iter().map(|t| u32::from(bits >= *t)).sum::<u32>().into()
-        } else {
-            thresholds.partition_point(|t| bits >= *t) as f64
+    /// Writes the levels that 32 random bits each choose: how many thresholds they reach. All coordinates at once,
+    /// without branches.
+    fn choose(&self, words: &[u32], levels: &mut [u32]) {
+        levels.fill(0);
+        for thresholds in self.thresholds.chunks_exact(words.len().max(1)) {
+            for ((level, word), threshold) in levels.iter_mut().zip(words).zip(thresholds) {
+                // The largest number stands for a threshold that is never reached.
+                *level += u32::from(word >= threshold) & u32::from(*threshold != u32::MAX);
+            }
         }
     }
 }
@@ -195,6 +195,10 @@ struct Sampling {
     values: Vec<Evaluation>,
     order: Vec<usize>,
     bits: Vec<u8>,
+    words: Vec<u32>,
+    chosen: Vec<u32>,
+    /// Smaller is better: infeasible designs after feasible ones, then their violation or objective.
+    keys: Vec<(bool, f64)>,
 }
 
 impl Sampling {
@@ -207,10 +211,13 @@ impl Sampling {
         let (discrete, width) = (self.levels.len(), self.width());
         let row = &mut self.drawn[at * width..(at + 1) * width];
         let bits = self.bits[at * 4 * discrete..].chunks_exact(4);
-        for ((l, coordinate), bits) in self.levels.iter().enumerate().zip(bits) {
-            let level = self.categories.level(l, u32::from_le_bytes([bits[0], bits[1], bits[2], bits[3]]));
-            row[l] = level;
-            self.candidate[coordinate.index] = level;
+        for (word, bits) in self.words.iter_mut().zip(bits) {
+            *word = u32::from_le_bytes([bits[0], bits[1], bits[2], bits[3]]);
+        }
+        self.categories.choose(&self.words, &mut self.chosen);
+        for ((x, level), coordinate) in row.iter_mut().zip(&self.chosen).zip(&self.levels) {
+            *x = f64::from(*level);
+            self.candidate[coordinate.index] = *x;
         }
         if !self.mean.is_empty() {
             let point = &mut row[discrete..];
@@ -241,14 +248,17 @@ impl Sampling {
     fn rank(&mut self, drawn: usize) {
         self.order.clear();
         self.order.extend(0..drawn);
-        let (problem, values) = (&self.problem, &self.values);
+        let sign = -self.problem.direction().sign();
+        self.keys.clear();
+        self.keys.extend(self.values[..drawn].iter().map(|v| match v.violation <= STRICT {
+            true if v.objective.is_nan() => (false, f64::INFINITY),
+            true => (false, sign * v.objective),
+            false => (true, v.violation),
+        }));
+        let keys = &self.keys;
         let compare = |a: &usize, b: &usize| {
-            let (x, y) = (&values[*a], &values[*b]);
-            match (problem.better(x, y), problem.better(y, x)) {
-                (true, false) => Ordering::Less,
-                (false, true) => Ordering::Greater,
-                _ => a.cmp(b),
-            }
+            let (x, y) = (keys[*a], keys[*b]);
+            x.0.cmp(&y.0).then(x.1.total_cmp(&y.1)).then(a.cmp(b))
         };
         let elite = self.elite.min(drawn);
         if elite < drawn {

@@ -136,6 +136,7 @@ impl DiscreteSearch {
     }
 
     /// Whether a value is better than another by more than rounding.
+    #[inline]
     pub(crate) fn improves(&self, new: &Evaluation, old: &Evaluation) -> bool {
         self.problem.better(new, old)
             && ((new.objective - old.objective).abs() > ROUNDING * old.objective.abs().max(1.0)

@@ -370,6 +370,9 @@ pub(super) fn combine(symbol: f64, angle: f64, weight: f64) -> f64 {
         lg(symbol)
     } else if weight <= 0.0 {
         lg(angle)
+    } else if weight == 0.5 && symbol * angle >= f64::MIN_POSITIVE {
+        // The paper's default, in one logarithm: neither factor is beyond 1e20.
+        0.5 * lg(symbol * angle)
     } else {
         weight * lg(symbol) + (1.0 - weight) * lg(angle)
     }
