@@ -558,3 +558,58 @@ fn a_design_without_a_beam_is_judged_by_what_is_left() {
     assert_eq!(metric(model, &values, "mutual_information"), f64::NEG_INFINITY);
     assert_eq!(metric(model, &values, "mutual_information_exact"), 0.0);
 }
+
+#[test]
+fn instances_survive_their_file_and_mistakes_name_their_keys() {
+    let mut systems =
+        vec![positioned(-0.3), instance(SQUARE, SQUARE, 3, 0.2, Symbols::Drawn(vec![Complex::new(0.5, -0.1)]))];
+    systems.push(random_instance(&mut RandomStream::keyed(9, "file", "", 0, 0), 4, 1));
+    for system in systems {
+        assert_eq!(Instance::from_json(&system.to_json()).unwrap(), system);
+    }
+    let whole = positioned(-0.3).to_json();
+    let spoilt = |key: &str, value: serde_json::Value| {
+        let mut object = whole.clone();
+        object[key] = value;
+        Instance::from_json(&object).map_err(|e| e.to_string())
+    };
+    // What the second block leaves out is as in the first.
+    let same = spoilt("second_block", serde_json::json!({ "angles": { "user_azimuth": 0.1 } })).unwrap();
+    assert_eq!(same.second.unwrap().angles, Angles { user_azimuth: 0.1, ..same.path.angles });
+    for (key, value) in [
+        ("symbol_variance", serde_json::json!(0.0)),
+        ("symbol_variance", serde_json::json!(1.5)),
+        ("communication_weight", serde_json::json!(-0.1)),
+        ("noise_power", serde_json::json!(0.0)),
+        ("transmit_power", serde_json::json!(-1.0)),
+        ("phase_bits", serde_json::json!(0)),
+        ("phase_bits", serde_json::json!(60)),
+        ("slots", serde_json::json!(0)),
+        ("symbols", serde_json::json!({ "re": [1.0], "im": [0.0] })),
+        ("slots", serde_json::Value::Null),
+        ("irs", serde_json::json!({ "horizontal": 0, "vertical": 2 })),
+        ("base_station_response", serde_json::json!({ "re": [1.0, 0.5], "im": [0.0, 0.0] })),
+        ("angles", serde_json::json!({ "user_elevation": 0.1, "user_azimuth": 0.1, "irs_elevation": 0.2 })),
+        ("second_block", serde_json::json!({ "noise": 1.0 })),
+        ("positions", serde_json::json!({ "user": [0, 0], "sub_irs": [[1, 1, 1], [1, 2, 1]] })),
+        ("zeta", serde_json::json!(0.5)),
+    ] {
+        let message = spoilt(key, value.clone()).expect_err(key);
+        assert!(message.contains(key) || key == "symbols" && message.contains("slots"), "{key} {value}: {message}");
+        assert!(key != "slots" || !value.is_null() || message.contains("symbols"), "{message}");
+    }
+    let model = IrsNoIsac::new(positioned(-0.3));
+    let design = |level: f64, beam: f64| {
+        let ones = vec![beam; 8];
+        let zeros = vec![0.0; 8];
+        let value = serde_json::json!({ "phase_level": vec![level; 16], "beamformer": { "re": ones, "im": zeros } });
+        model.read_design(&value, "designs.mine").map_err(|e| e.to_string())
+    };
+    assert!(design(3.0, 0.125f64.sqrt()).is_ok());
+    assert!(design(3.0, 0.4).unwrap_err().contains("designs.mine.beamformer"));
+    assert!(design(4.0, 0.1).unwrap_err().contains("phase_level") && design(1.5, 0.1).is_err());
+    // Without a beam it is the matched one.
+    let value = serde_json::json!({ "phase_level": vec![0; 16] });
+    let matched = model.read_design(&value, "designs.mine").unwrap();
+    assert!((model.system().beam_gain(&matched[16..]) - 8.0).abs() < 1e-12);
+}

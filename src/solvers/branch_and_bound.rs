@@ -296,7 +296,7 @@ impl Iterate for Search {
             if !self.hopeless(key) {
                 self.examine(&node)?;
             }
-            if count % POLL == 0 && budget.exhausted(self.evaluations() - before) {
+            if count.is_multiple_of(POLL) && budget.exhausted(self.evaluations() - before) {
                 break;
             }
         }

@@ -318,7 +318,9 @@ impl Iterate for Sampling {
         while drawn < self.samples {
             self.draw(drawn)?;
             drawn += 1;
-            if (drawn % 64 == 0 || budget.evaluations.is_some()) && budget.exhausted(self.evaluations() - before) {
+            if (drawn.is_multiple_of(64) || budget.evaluations.is_some())
+                && budget.exhausted(self.evaluations() - before)
+            {
                 break;
             }
         }

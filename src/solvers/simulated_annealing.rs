@@ -248,13 +248,13 @@ impl Iterate for Annealing {
             let share = self.settings.final_ratio.powf(self.done as f64 / self.settings.changes as f64);
             self.change(first * share, share)?;
             self.done += 1;
-            if self.done % REFRESH == 0
+            if self.done.is_multiple_of(REFRESH)
                 && let Walk::Discrete { search, .. } = &mut self.walk
             {
                 search.reload()?;
             }
             let spent = self.evaluations() - before;
-            if (count % POLL == 0 || budget.evaluations.is_some()) && budget.exhausted(spent) {
+            if (count.is_multiple_of(POLL) || budget.evaluations.is_some()) && budget.exhausted(spent) {
                 break;
             }
         }

@@ -225,18 +225,24 @@ impl Observation {
         let offset = self.difference(inner).map(|d| d * inner.gain.conj());
         let Symmetric { yy: rr, yz: ri, zz: ii } = self.moments;
         let [y, z] = offset;
-        let quadratic = |rr: f64, ri: f64, ii: f64| Symmetric {
-            yy: rr * y.re * y.re + 2.0 * ri * y.re * y.im + ii * y.im * y.im,
-            yz: rr * y.re * z.re + ri * (y.re * z.im + y.im * z.re) + ii * y.im * z.im,
-            zz: rr * z.re * z.re + 2.0 * ri * z.re * z.im + ii * z.im * z.im,
+        let seen = Symmetric {
+            yy: rr * y.re * y.re - 2.0 * ri * y.re * y.im + ii * y.im * y.im,
+            yz: rr * y.re * z.re - ri * (y.re * z.im + y.im * z.re) + ii * y.im * z.im,
+            zz: rr * z.re * z.re - 2.0 * ri * z.re * z.im + ii * z.im * z.im,
+        };
+        // Both kinds together see all: sum |x_t|^2 Re(e^* e^T).
+        let all = Symmetric {
+            yy: self.energy * y.norm_sqr(),
+            yz: self.energy * (y.re * z.re + y.im * z.im),
+            zz: self.energy * z.norm_sqr(),
         };
         let aperture = self.energy * gain * gain;
         Terms {
             gain,
             offset,
             aperture: Symmetric { yy: aperture * self.spread.yy, yz: 0.0, zz: aperture * self.spread.zz },
-            seen: quadratic(rr, -ri, ii),
-            hidden: quadratic(ii, ri, rr),
+            seen,
+            hidden: all.plus(-1.0, seen),
         }
     }
 
@@ -296,9 +302,10 @@ impl Observation {
         let information = terms.aperture.plus(1.0, terms.seen);
         let strength = self.strength * beam;
         let determinant = information.determinant().filter(|_| terms.gain >= NO_BEAM && strength > 0.0)?;
-        let inverse = 1.0 / (determinant * strength);
-        let symbol = (determinant + information.adjugate_trace(terms.hidden) * self.slot) * inverse / terms.gain;
-        let angle = information.adjugate_trace(self.metric) * terms.gain * inverse * 0.5;
+        // One division for both.
+        let inverse = 1.0 / (determinant * (strength * terms.gain));
+        let symbol = (determinant + information.adjugate_trace(terms.hidden) * self.slot) * inverse;
+        let angle = information.adjugate_trace(self.metric) * (terms.gain * terms.gain * 0.5) * inverse;
         Some((symbol, angle))
     }
 

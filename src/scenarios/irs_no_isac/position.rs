@@ -72,7 +72,8 @@ impl Position {
         }
         let scale = information.diagonal().map(|x| 1.0 / x.sqrt());
         let scaled = Matrix3::from_fn(|i, j| information[(i, j)] * scale[i] * scale[j]);
-        if !(scaled.determinant() > SINGULAR) {
+        let determinant = scaled.determinant();
+        if determinant.is_nan() || determinant <= SINGULAR {
             return f64::INFINITY;
         }
         let Some(inverse) = scaled.try_inverse() else { return f64::INFINITY };
