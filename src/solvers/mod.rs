@@ -4,6 +4,7 @@
 #[allow(dead_code)] // argmin uses the rest
 mod augmented_lagrangian;
 pub mod baseline;
+pub mod bisection;
 mod coordinates;
 pub mod exact;
 pub mod global_search;
