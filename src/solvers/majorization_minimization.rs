@@ -123,6 +123,7 @@ impl Jumps {
     /// Takes a jump's end as the current design where it is better; whether it was.
     fn take(&mut self, which: usize) -> Result<bool> {
         let value = self.incumbent.offer(&mut self.jumps[which])?;
+        self.last = value;
         let better = self.problem.better(&value, &self.value);
         if better {
             self.current.copy_from(&self.jumps[which]);

@@ -80,13 +80,20 @@ impl ClosedForm {
         }
     }
 
+    /// The weighted sum rate of a design.
+    pub fn value(&mut self, design: &Design) -> f64 {
+        column_sums(design, &mut self.site_buffer);
+        let users = &self.system.users;
+        let power = &design[..design.len() / 2];
+        users.desired_and_interference(power, &self.site_buffer, &mut self.desired, &mut self.interference);
+        let rate = |k: usize| users.rate(self.desired[k] * self.desired[k] / self.interference[k]);
+        self.weights.iter().enumerate().map(|(k, w)| w * rate(k)).sum()
+    }
+
     /// The surrogate that is tight at a design.
     fn expand(&mut self, design: &Design) {
-        let (power, beams) = design.split_at(design.len() / 2);
-        column_sums(beams, &mut self.site_buffer);
-        for row in power.chunks_exact(self.site_buffer.len()) {
-            self.site_buffer.iter_mut().zip(row).for_each(|(sum, p)| *sum += p);
-        }
+        let power = &design[..design.len() / 2];
+        column_sums(design, &mut self.site_buffer);
         let users = &self.system.users;
         users.desired_and_interference(power, &self.site_buffer, &mut self.desired, &mut self.interference);
         self.cost.fill(0.0);

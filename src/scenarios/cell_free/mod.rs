@@ -6,6 +6,7 @@
 
 mod allocation;
 mod baselines;
+mod branching;
 mod config;
 pub mod echo;
 mod feasibility;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::System;
+use super::branching::{Tree, TreeBound};
 use super::feasibility::Assessor;
 use super::illumination::equal_phases;
 use super::level_set::MaxMin;
@@ -13,7 +14,7 @@ use super::printed::Printed;
 use super::surrogate::ConicSurrogate;
 use crate::model::Named;
 use crate::problem::ProblemSpec;
-use crate::structure::{Feasibility, Formulation, LevelSet, Majorizer, Offer, Refusal, Structure, Surrogate};
+use crate::structure::{Bound, Branching, Feasibility, Formulation, LevelSet, Majorizer, Offer, Refusal, Structure, Surrogate};
 
 /// An offer that makes a workspace from what it captured.
 fn offer<T: ?Sized + 'static>(make: impl Fn() -> Box<T> + Send + Sync + 'static) -> Offer<T> {
@@ -36,6 +37,11 @@ pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structur
         }),
         formulations: formulations(system, &with_utility),
         majorizer: with_utility.clone().and_then(|rates| majorizer(system, rates)),
+        bound: with_utility.clone().and_then(|rates| bound(system, rates)),
+        branching: with_utility.clone().and_then(|rates| {
+            let tree = tree(system, rates)?;
+            offer(move || -> Box<dyn Branching> { Box::new(tree()) })
+        }),
         level_set: with_utility.and_then(|rates| level_set(system, rates)),
         ..Structure::none("this system has nothing of the kind")
     }
@@ -90,6 +96,32 @@ fn level_set(system: &Arc<System>, (limits, utility): (Limits, Utility)) -> Offe
     offer(move || -> Box<dyn LevelSet> {
         Box::new(MaxMin::new(Arc::clone(&system), limits.clone(), repair()))
     })
+}
+
+/// Makes trees of boxes.
+fn tree(
+    system: &Arc<System>,
+    (limits, utility): (Limits, Utility),
+) -> Result<impl Fn() -> Tree + Send + Sync + 'static, Refusal> {
+    orthogonal(system)?;
+    let weights = weights(utility)?;
+    let limits = limits.without_rates()?;
+    if !equal_phases(system, &limits) {
+        return Err(Refusal::new("limits on `crlb_multistatic` under gains of different phases are not convex"));
+    }
+    let repair = feasibility(system, limits.clone(), true)?;
+    let system = Arc::clone(system);
+    Ok(move || Tree::new(Arc::clone(&system), weights.clone(), limits.clone(), repair()))
+}
+
+fn bound(system: &Arc<System>, rates: (Limits, Utility)) -> Offer<dyn Bound> {
+    let tree = tree(system, rates)?;
+    let splits = match system.users.gain.len() {
+        0..=64 => 40,
+        65..=512 => 0,
+        _ => return Err(Refusal::new("a bound takes a conic program too large to be solved on the way")),
+    };
+    offer(move || -> Box<dyn Bound> { Box::new(TreeBound { tree: tree(), splits }) })
 }
 
 /// The paper's own forms of the subproblem.

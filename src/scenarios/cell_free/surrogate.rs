@@ -85,6 +85,10 @@ impl ConicSurrogate {
         let z = program.variables(count * access_points);
         let powers = (program.variables(access_points), program.variables(access_points));
         constrain_power(&mut program, &limits, powers, None);
+        if !users.orthogonal() {
+            // A stream of opposite sign would cancel coherent interference, but powers have no sign.
+            program.constrain(Cone::NonNegative, z.iter().map(Expression::from));
+        }
         for (l, c) in powers.0.iter().enumerate() {
             let streams = (0..count).map(|k| Expression::from(z.get(k * access_points + l)));
             let rows = [c.into(), 0.5.into()].into_iter().chain(streams);
