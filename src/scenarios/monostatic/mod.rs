@@ -11,6 +11,7 @@ pub mod estimation;
 mod exact;
 mod feasibility;
 mod instance;
+mod level_set;
 mod limits;
 mod metrics;
 mod offers;
