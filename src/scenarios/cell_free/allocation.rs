@@ -5,7 +5,8 @@
 //! Where `A_l >= B_l` communication is at least as informative as the beam, and `c_l >= C_l / A_l` without a beam costs
 //! no more. The least power that meets a limit is `C_l / max(A_l, B_l)`.
 //!
-//! Scaling all powers up betters every SINR and every CRLB, so the whole budget is spent.
+//! Scaling all powers up betters every SINR and every CRLB, so the whole budget is spent, as far as the access points'
+//! own limits let all powers grow alike.
 
 use super::System;
 use super::limits::Limits;
@@ -115,8 +116,8 @@ impl Allocation {
     }
 
     /// Writes a design that keeps each access point's split among users, its communication powers in the ratio of those
-    /// of `design` as far as the limits allow, with the least sensing powers, and spends the budget as far as the
-    /// limits allow. Needs [`Allocation::needed`] to be at most 1. Where `design` sends nothing, equal `gamma_kl`.
+    /// of `design` as far as the limits allow, with the least sensing powers, and spends the budget as far as no access
+    /// point's own limit stops it. Needs [`Allocation::needed`] to be at most 1. Where `design` sends nothing, equal `gamma_kl`.
     pub fn spend(&mut self, design: &mut Design) {
         let access_points = self.sites.len();
         let half = design.len() / 2;
@@ -124,12 +125,16 @@ impl Allocation {
         column_sums(power, &mut self.wanted);
         column_sums(beams, &mut self.sensing);
         let sum: f64 = self.wanted.iter().sum();
+        let mut most = f64::INFINITY;
         if !(sum.is_finite() && sum > 0.0) {
             // Equal gamma_kl at all access points.
             power.copy_from_slice(&self.profile);
             self.wanted.fill(1.0);
+        } else {
+            let each = self.sites.iter().zip(&self.wanted).map(|(site, wanted)| site.most() / wanted);
+            most = each.filter(|x| !x.is_nan()).fold(most, f64::min).max(1.0);
         }
-        let factor = self.factor();
+        let factor = self.factor(most);
         for (l, site) in self.sites.iter().enumerate() {
             let (communication, _, _) = site.at(factor * self.wanted[l]);
             let sensing = site.sensing(communication);
@@ -152,9 +157,9 @@ impl Allocation {
         }
     }
 
-    /// The factor on the wanted communication powers that spends the budget; the largest useful one where the access
-    /// points' own limits leave some of it. The power is piecewise linear in it: Newton's method inside a bracket.
-    fn factor(&self) -> f64 {
+    /// The factor on the wanted communication powers that spends the budget, at most `most`; the largest useful one where
+    /// the access points' own limits leave some of it. The power is piecewise linear in it: Newton's method inside a bracket.
+    fn factor(&self, most: f64) -> f64 {
         let total = |factor: f64| {
             self.sites.iter().zip(&self.wanted).fold((0.0, 0.0), |(sum, slope), (site, wanted)| {
                 let (_, power, by_wanted) = site.at(factor * wanted);
@@ -162,12 +167,12 @@ impl Allocation {
             })
         };
         let (mut low, mut high) = (0.0, f64::INFINITY);
-        let mut factor = self.budget / self.wanted.iter().sum::<f64>();
+        let mut factor = (self.budget / self.wanted.iter().sum::<f64>()).min(most);
         for _ in 0..200 {
             let (power, slope) = total(factor);
             if power <= self.budget {
                 low = factor;
-                if power >= self.budget * (1.0 - 4.0 * f64::EPSILON) {
+                if power >= self.budget * (1.0 - 4.0 * f64::EPSILON) || factor >= most {
                     break;
                 }
             } else {
@@ -187,6 +192,7 @@ impl Allocation {
                     false => break,
                 }
             };
+            let next = next.min(most);
             if next == factor {
                 break;
             }
@@ -243,12 +249,11 @@ mod tests {
                 prop_assert!(information >= site.needed * (1.0 - 1e-12), "{site:?} {} {}", c[l], q[l]);
             }
             if sum < budget * (1.0 - 1e-9) {
-                // Whoever was given power is at its limit.
-                for (l, site) in sites.iter().enumerate() {
-                    let none = wanted.iter().all(|w| *w == 0.0);
-                    let full = c[l] + q[l] >= site.cap * (1.0 - 1e-9) || !none && wanted[l] == 0.0;
-                    prop_assert!(full, "{site:?} {} {}", c[l], q[l]);
-                }
+                // Somebody's own limit stops the growth, or there is nobody to give it to.
+                let full = |l: usize| c[l] + q[l] >= sites[l].cap * (1.0 - 1e-9);
+                let none = wanted.iter().all(|w| *w == 0.0);
+                let stopped = if none { (0..count).all(full) } else { (0..count).any(full) };
+                prop_assert!(stopped, "{sites:?} {design:?}");
             }
         }
     }

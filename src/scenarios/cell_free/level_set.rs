@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use super::System;
-use super::limits::{Limits, Utility};
+use super::allocation::Allocation;
+use super::limits::Limits;
 use super::streams::Streams;
 use crate::conic::{Coefficient, Cone, Program, Sense, Settings, Status, Variable};
 use crate::design::Design;
@@ -19,12 +20,19 @@ pub(super) struct MaxMin {
     system: Arc<System>,
     limits: Limits,
     repair: Box<dyn Feasibility>,
+    allocation: Allocation,
     program: Program,
     streams: Streams,
     factor: Variable,
     /// The coefficient of `g_k` in each user's row, and its value for an SINR of 1.
     rows: Vec<(Coefficient, f64)>,
+    total: Vec<f64>,
+    sinr: Vec<f64>,
+    interference: Vec<f64>,
 }
+
+/// Steps of [`MaxMin::level_out`], at most.
+const LEVELLING: usize = 50;
 
 impl MaxMin {
     pub fn new(system: Arc<System>, limits: Limits, repair: Box<dyn Feasibility>) -> Self {
@@ -42,17 +50,67 @@ impl MaxMin {
             let row = program.constrain(Cone::NonNegative, [0.0 * g - heard]).row(0);
             rows.push((program.coefficient(row, g), scale * streams.largest[k]));
         }
-        Self { system, limits, repair, program, streams, factor, rows }
+        let (total, each) = (vec![0.0; system.users.access_points], vec![0.0; system.users.users]);
+        let (sinr, interference) = (each.clone(), each);
+        let allocation = Allocation::new(&system, &limits);
+        Self { system, limits, repair, allocation, program, streams, factor, rows, total, sinr, interference }
     }
 
-    /// The least rate of a design.
-    fn least_rate(&self, design: &Design) -> f64 {
+    /// Writes the SINRs of a design, and gives the least.
+    fn sinr(&mut self, design: &Design) -> f64 {
+        super::metrics::column_sums(design, &mut self.total);
+        let power = &design[..design.len() / 2];
         let users = &self.system.users;
-        let mut total = vec![0.0; users.access_points];
-        super::metrics::column_sums(design, &mut total);
-        let (mut desired, mut interference) = (vec![0.0; users.users], vec![0.0; users.users]);
-        users.desired_and_interference(&design[..design.len() / 2], &total, &mut desired, &mut interference);
-        Utility::Least.value(desired.iter().zip(&interference).map(|(x, i)| users.rate(x * x / i)))
+        users.desired_and_interference(power, &self.total, &mut self.sinr, &mut self.interference);
+        self.sinr.iter_mut().zip(&self.interference).for_each(|(x, i)| *x = *x * *x / i);
+        self.sinr.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// Takes from a design what the conic solver's tolerance left it above the power limits, and sensing power that no
+    /// limit needs. More power for some access points alone may be to the harm of a user.
+    fn fit(&mut self, design: &mut Design) {
+        let (access_points, half) = (self.total.len(), design.len() / 2);
+        if !self.limits.is_multistatic() {
+            super::metrics::column_sums(&design[..half], &mut self.total);
+            for (l, site) in self.allocation.sites.iter().enumerate() {
+                let each = site.sensing(self.total[l]) / (half / access_points) as f64;
+                if each.is_finite() {
+                    design[half..].chunks_exact_mut(access_points).for_each(|row| row[l] = each);
+                }
+            }
+        }
+        super::metrics::column_sums(design, &mut self.total);
+        let all = self.limits.power / self.total.iter().sum::<f64>();
+        let factor = self.total.iter().zip(&self.limits.access_point).map(|(p, cap)| cap / p).fold(all, f64::min);
+        if factor < 1.0 {
+            design.iter_mut().for_each(|p| *p *= factor);
+        }
+    }
+
+    /// Moves power from users above the least SINR to those at it, as long as that raises it: the conic solver stops
+    /// short of equal ones.
+    fn level_out(&mut self, design: &mut Design) {
+        let mut least = self.sinr(design);
+        let mut trial = design.clone();
+        let half = design.len() / 2;
+        for _ in 0..LEVELLING {
+            let mean = self.sinr.iter().map(|s| s.ln()).sum::<f64>() / self.sinr.len() as f64;
+            let rows = trial[..half].chunks_exact_mut(self.total.len()).zip(&self.sinr);
+            rows.for_each(|(row, sinr)| {
+                let factor = mean.exp() / sinr;
+                row.iter_mut().for_each(|p| *p *= factor);
+            });
+            self.repair.repair(&mut trial);
+            let next = self.sinr(&trial);
+            if !(next > least) {
+                break;
+            }
+            design.copy_from(&trial);
+            if next <= least * (1.0 + 1e-15) {
+                break;
+            }
+            least = next;
+        }
     }
 }
 
@@ -93,7 +151,14 @@ impl LevelSet for MaxMin {
         }
         let scale = self.limits.power / if factor > 0.0 { factor } else { 1.0 };
         self.streams.read(&x, scale, out);
-        self.repair.repair(out);
-        Ok(if self.least_rate(out) >= level { Reached::Yes } else { Reached::Unknown })
+        if self.limits.access_point.iter().all(|cap| cap.is_infinite()) {
+            self.repair.repair(out);
+            if self.limits.sinr.iter().all(|floor| *floor <= 0.0) {
+                self.level_out(out);
+            }
+        } else {
+            self.fit(out);
+        }
+        Ok(if self.sinr(out) >= sinr { Reached::Yes } else { Reached::Unknown })
     }
 }

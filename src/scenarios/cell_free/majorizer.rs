@@ -27,8 +27,12 @@ use crate::structure::Majorizer;
 
 /// Sweeps of the fixed point at one price of power, at most.
 const SWEEPS: usize = 400;
-/// A sweep that changes no `d_l` by more than this, relative, is the last.
+/// A sweep that changes no `s_k` by more than this, relative, is the last.
 const SETTLED: f64 = 1e-12;
+/// Sweeps whose changes shrink by no more than this factor are slow.
+const SLOW: f64 = 0.3;
+/// The largest step of Newton's method, in logarithms.
+const FARTHEST: f64 = 3.0;
 /// Prices of power tried, at most.
 const PRICES: usize = 60;
 /// The budget is met to this, relative; the rest is scaled away.
@@ -51,9 +55,15 @@ pub(super) struct ClosedForm {
     /// `d_l`, and one over it.
     divisor: Vec<f64>,
     inverse: Vec<f64>,
-    /// `s_k`, squared in `squared`.
+    /// `s_k`, the next ones, and those kept aside.
     share: Vec<f64>,
-    squared: Vec<f64>,
+    next: Vec<f64>,
+    kept: Vec<f64>,
+    /// `w_k i_k / (1 + w_k i_k T_k)`.
+    damping: Vec<f64>,
+    /// Newton's equations, K x K, and their solution.
+    jacobian: Vec<f64>,
+    step: Vec<f64>,
     /// Lambda of the last maximisation: where the next begins.
     price: f64,
 }
@@ -74,7 +84,11 @@ impl ClosedForm {
             divisor: site.clone(),
             inverse: site,
             share: each.clone(),
-            squared: each,
+            next: each.clone(),
+            kept: each.clone(),
+            damping: each.clone(),
+            jacobian: vec![0.0; users * users],
+            step: each,
             price: f64::NAN,
             system,
         }
@@ -106,35 +120,115 @@ impl ClosedForm {
         }
     }
 
-    /// Iterates the fixed point at a price of power, and gives the power that it spends.
-    fn settle(&mut self, price: f64) -> f64 {
+    /// `X -> d -> T -> s`: one sweep from the shares `s` to the next ones, in `next`. Gives the largest change of their
+    /// logarithms.
+    fn sweep(&mut self, price: f64) -> f64 {
         let users = &self.system.users;
         let access_points = users.access_points;
         let x = &mut self.site_buffer;
+        x.fill(0.0);
+        for (gain, s) in users.gain.chunks_exact(access_points).zip(&self.share) {
+            let squared = s * s;
+            x.iter_mut().zip(gain).for_each(|(x, g)| *x += g * squared);
+        }
+        for (l, site) in self.allocation.sites.iter().enumerate() {
+            let e = price + self.cost[l];
+            self.divisor[l] = divisor(site, e, x[l]);
+            self.inverse[l] = 1.0 / self.divisor[l];
+        }
+        self.next_shares()
+    }
+
+    /// `d -> T -> s`.
+    fn next_shares(&mut self) -> f64 {
+        let users = &self.system.users;
+        let mut change: f64 = 0.0;
+        for (k, gain) in users.gain.chunks_exact(users.access_points).enumerate() {
+            let sum: f64 = gain.iter().zip(&self.inverse).map(|(g, d)| g * d).sum();
+            self.damping[k] = self.curvature[k] / (1.0 + self.curvature[k] * sum);
+            self.next[k] = self.linear[k] / (1.0 + self.curvature[k] * sum);
+            if self.share[k] > 0.0 {
+                change = change.max((self.next[k] / self.share[k]).ln().abs());
+            }
+        }
+        change
+    }
+
+    /// Newton's step on the logarithms of the shares, written to `next`. Where `d_l` follows `X_l` (a corner, or an
+    /// access point at its limit) it does so as its root, so the sweep has the Jacobian
+    /// `J_kj = damping_k sum_l a_kl² / d_l a_jl² s_j² / X_l` over those l: not negative, with row sums below 1, so
+    /// `I - J` needs no pivots.
+    fn newton(&mut self, price: f64) {
+        let users = &self.system.users;
+        let (count, access_points) = (users.users, users.access_points);
+        self.jacobian.fill(0.0);
+        for l in 0..access_points {
+            if self.divisor[l] == price + self.cost[l] {
+                continue;
+            }
+            let weight = self.inverse[l] / self.site_buffer[l];
+            for j in 0..count {
+                let by = users.gain[j * access_points + l] * self.share[j] * self.share[j] * weight;
+                for k in 0..count {
+                    self.jacobian[k * count + j] -= self.damping[k] * users.gain[k * access_points + l] * by;
+                }
+            }
+        }
+        for k in 0..count {
+            self.jacobian[k * count + k] += 1.0;
+            self.step[k] = if self.share[k] > 0.0 { (self.next[k] / self.share[k]).ln() } else { 0.0 };
+        }
+        let a = &mut self.jacobian;
+        for pivot in 0..count {
+            for row in pivot + 1..count {
+                let factor = a[row * count + pivot] / a[pivot * count + pivot];
+                if factor != 0.0 {
+                    for column in pivot..count {
+                        a[row * count + column] -= factor * a[pivot * count + column];
+                    }
+                    self.step[row] -= factor * self.step[pivot];
+                }
+            }
+        }
+        for row in (0..count).rev() {
+            let known: f64 = (row + 1..count).map(|column| a[row * count + column] * self.step[column]).sum();
+            self.step[row] = (self.step[row] - known) / a[row * count + row];
+        }
+        for k in 0..count {
+            self.next[k] = self.share[k] * self.step[k].clamp(-FARTHEST, FARTHEST).exp();
+        }
+    }
+
+    /// Iterates the fixed point at a price of power, and gives the power that it spends. Sweeps shrink the distance to
+    /// the fixed point; where they do so slowly, Newton's steps are tried, and kept where they do better.
+    fn settle(&mut self, price: f64) -> f64 {
+        let mut change = self.sweep(price);
         for _ in 0..SWEEPS {
-            self.inverse.iter_mut().zip(&self.divisor).for_each(|(inverse, d)| *inverse = 1.0 / d);
-            x.fill(0.0);
-            for (k, gain) in users.gain.chunks_exact(access_points).enumerate() {
-                let sum: f64 = gain.iter().zip(&self.inverse).map(|(g, d)| g * d).sum();
-                let share = self.linear[k] / (1.0 + self.curvature[k] * sum);
-                self.share[k] = share;
-                let squared = share * share;
-                x.iter_mut().zip(gain).for_each(|(x, g)| *x += g * squared);
-            }
-            let mut change: f64 = 0.0;
-            for (l, site) in self.allocation.sites.iter().enumerate() {
-                let d = divisor(site, price + self.cost[l], x[l]);
-                change = change.max((d / self.divisor[l] - 1.0).abs());
-                self.divisor[l] = d;
-            }
             if change <= SETTLED {
                 break;
             }
+            self.share.copy_from_slice(&self.next);
+            let swept = self.sweep(price);
+            if swept > SLOW * change && swept > SETTLED {
+                self.kept.copy_from_slice(&self.next);
+                self.newton(price);
+                self.share.copy_from_slice(&self.next);
+                change = self.sweep(price);
+                if !(change <= swept) {
+                    // As if there had been no such step.
+                    self.share.copy_from_slice(&self.kept);
+                    change = self.sweep(price);
+                }
+            } else {
+                change = swept;
+            }
         }
-        let each = self.allocation.sites.iter().zip(&self.divisor).zip(x.iter());
+        let each = self.allocation.sites.iter().zip(&self.divisor).zip(&self.site_buffer);
         each.map(|((site, d), x)| {
             let communication = x / (d * d);
-            communication + site.sensing(communication)
+            // What rounding leaves of a corner is no need.
+            let sensing = site.sensing(communication * (1.0 + 1e-13));
+            communication + sensing
         })
         .sum()
     }
@@ -177,29 +271,31 @@ impl Majorizer for ClosedForm {
         if !(price.is_finite() && price > 0.0) {
             price = self.cost.iter().sum::<f64>() / self.cost.len() as f64;
         }
-        for (d, cost) in self.divisor.iter_mut().zip(&self.cost) {
-            if !(d.is_finite() && *d > 0.0) {
-                *d = price + cost;
-            }
+        // Shares of the last divisors, or of those without any limit.
+        for ((inverse, d), cost) in self.inverse.iter_mut().zip(&self.divisor).zip(&self.cost) {
+            *inverse = 1.0 / if d.is_finite() && *d > 0.0 { *d } else { price + cost };
         }
-        // One over the root of the power is nearly linear in the price.
+        self.next_shares();
+        self.share.copy_from_slice(&self.next);
+        // One over the root of what is spent beyond the least power is nearly linear in the price.
+        let least = self.allocation.needed().0.iter().sum::<f64>();
+        let mean = self.cost.iter().sum::<f64>() / self.cost.len() as f64;
         let (mut low, mut high) = (0.0, f64::INFINITY);
         let mut last: Option<(f64, f64)> = None;
         for _ in 0..PRICES {
             let spent = self.settle(price);
-            let miss = (budget / spent).sqrt() - 1.0;
-            if miss.abs() <= SPENT || !miss.is_finite() || price == 0.0 && miss >= 0.0 {
+            let miss = ((budget - least).max(0.0) / (spent - least).max(f64::MIN_POSITIVE)).sqrt() - 1.0;
+            if (spent - budget).abs() <= SPENT * budget || price == 0.0 && spent <= budget || spent.is_nan() {
                 break;
             }
-            // Too much is spent where the miss is negative: the price must rise.
-            if miss < 0.0 { low = price } else { high = price }
-            let mean = self.cost.iter().sum::<f64>() / self.cost.len() as f64;
+            // Too much is spent: the price must rise.
+            if spent > budget { low = price } else { high = price }
             let secant = match last {
                 Some((at, then)) if miss != then => price - miss * (price - at) / (miss - then),
                 _ => (price + mean) / (1.0 + miss) - mean,
             };
             last = Some((price, miss));
-            price = if secant > low && secant < high {
+            let next = if secant > low && secant < high {
                 secant
             } else if high.is_infinite() {
                 4.0 * price.max(mean)
@@ -209,17 +305,18 @@ impl Majorizer for ClosedForm {
             } else {
                 0.5 * (low + high)
             };
-            if high - low <= 1e-15 * high {
+            if next == price {
                 break;
             }
+            price = next;
         }
         self.price = price;
         self.inverse.iter_mut().zip(&self.divisor).for_each(|(inverse, d)| *inverse = 1.0 / (d * d));
-        self.squared.iter_mut().zip(&self.share).for_each(|(squared, s)| *squared = s * s);
         let users = &self.system.users;
         let half = out.len() / 2;
         let rows = out[..half].chunks_exact_mut(users.access_points).zip(users.gain.chunks_exact(users.access_points));
-        for ((row, gain), s) in rows.zip(&self.squared) {
+        for ((row, gain), s) in rows.zip(&self.share) {
+            let s = s * s;
             for ((p, g), d) in row.iter_mut().zip(gain).zip(&self.inverse) {
                 *p = s * g * d;
             }
