@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 
 use super::System;
 use super::allocation::Allocation;
-use super::limits::Limits;
+use super::limits::{Limits, Utility};
+use super::majorizer::ClosedForm;
 use super::metrics::column_sums;
 use crate::design::Design;
-use crate::error::{InputError, Result};
+use crate::error::{Error, InputError, Result};
 use crate::model::{Baseline, Named};
 use crate::problem::ProblemSpec;
-use crate::structure::Feasible;
+use crate::structure::{Feasible, Majorizer, Refusal};
 
 /// The named starts.
 pub(super) const STARTS: [Named; 1] = [Named {
@@ -35,7 +36,11 @@ pub(super) fn start(system: &Arc<System>, name: &str, problem: &ProblemSpec) -> 
 
 /// The schemes.
 pub(super) fn all(system: &Arc<System>) -> Vec<Arc<dyn Baseline>> {
-    vec![Arc::new(Heuristic(Arc::clone(system))), Arc::new(EqualPower(Arc::clone(system)))]
+    vec![
+        Arc::new(Heuristic(Arc::clone(system))),
+        Arc::new(EqualPower(Arc::clone(system))),
+        Arc::new(ContaminationUnaware(Arc::clone(system))),
+    ]
 }
 
 /// The power limit of a problem, or else the instance's budget.
@@ -158,6 +163,60 @@ impl Baseline for EqualPower {
     fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
         let share = read_share(parameters)?.unwrap_or(0.5);
         Ok(equal(&self.0, budget(&self.0, problem), share))
+    }
+}
+
+impl ClosedForm {
+    /// That of a problem with a sum of rates and limits on powers and CRLBs of own illumination.
+    fn of(system: &Arc<System>, problem: &ProblemSpec) -> Result<Self, Refusal> {
+        let limits = Limits::of(problem, system)?.without_rates()?.own_only()?;
+        match Utility::of(&problem.objective, system)? {
+            Utility::Sum(weights) => Ok(Self::new(Arc::clone(system), weights, &limits)),
+            _ => Err(Refusal::new("it is known for sums of rates")),
+        }
+    }
+}
+
+/// The best design for the rates as the paper prints them, (7): shared pilots count as if they were orthogonal.
+struct ContaminationUnaware(Arc<System>);
+
+/// Steps of the closed form, at most.
+const STEPS: usize = 2000;
+
+impl Baseline for ContaminationUnaware {
+    fn named(&self) -> Named {
+        Named {
+            name: "contamination_unaware",
+            description: "the best design for the printed rates (7), which have no coherent interference of shared pilots",
+        }
+    }
+
+    fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
+        if parameters.as_object().is_some_and(|p| !p.is_empty()) {
+            return Err(InputError::new("", "parameters", "none").into());
+        }
+        let refuse = |why: Refusal| Error::Refused { solver: "contamination_unaware".into(), reason: why.to_string() };
+        let printed = Arc::new(System { users: self.0.users.as_printed(), ..System::clone(&self.0) });
+        let structure = super::offers::structure(&printed, problem);
+        let mut judge = ClosedForm::of(&printed, problem).map_err(refuse)?;
+        let mut feasibility = structure.feasibility.map_err(refuse)?();
+        let mut design = match feasibility.assess()? {
+            Feasible::Yes(design) => design,
+            Feasible::No { least_violating: design, .. } => return Ok(design),
+            Feasible::Unknown => return Err(refuse(Refusal::new("no feasible design is known"))),
+        };
+        let mut next = design.clone();
+        let mut value = judge.value(&design);
+        for _ in 0..STEPS {
+            judge.maximize(&design, &mut next)?;
+            let better = judge.value(&next);
+            if !(better > value * (1.0 + 1e-10)) {
+                break;
+            }
+            std::mem::swap(&mut design, &mut next);
+            value = better;
+        }
+        Ok(design)
     }
 }
 
