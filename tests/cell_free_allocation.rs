@@ -174,7 +174,8 @@ fn infeasibility_is_proven_with_the_least_power_that_would_do() {
         let mut instance = instance(4000 + seed, Pilots::Orthogonal, false);
         limit(&mut instance, 2.0, SensingMetric::Crlb);
         let tight = problem(&instance, "sum_rate");
-        let Feasible::No { ratio, certificate, .. } = tight.structure().feasibility.as_ref().unwrap()().assess().unwrap()
+        let Feasible::No { ratio, certificate, .. } =
+            tight.structure().feasibility.as_ref().unwrap()().assess().unwrap()
         else {
             panic!("{seed}: twice the budget is needed at least")
         };
@@ -237,7 +238,14 @@ fn max_min_rates_are_proven() {
         let instance = limited(6000 + seed, Pilots::Orthogonal);
         let problem = problem(&instance, "min_rate");
         let outcome = solve("bisection", &problem);
-        assert_eq!(outcome.status, Status::Optimal, "{seed}: {} {:?} {}", outcome.reason, outcome.bound, outcome.objective);
+        assert_eq!(
+            outcome.status,
+            Status::Optimal,
+            "{seed}: {} {:?} {}",
+            outcome.reason,
+            outcome.bound,
+            outcome.objective
+        );
         let approximation = solve("sca", &problem).objective;
         assert!(approximation <= outcome.bound.unwrap() * (1.0 + 1e-9), "{seed}");
         assert!(approximation >= outcome.objective * (1.0 - 1e-3), "{seed}: {approximation} {}", outcome.objective);
@@ -266,7 +274,12 @@ fn the_exact_multistatic_limit_costs_less_and_holds() {
             continue;
         }
         let outcome = solve("sca", &exact);
-        assert!(outcome.feasible() && outcome.objective > own.objective, "{seed}: {} {}", outcome.objective, own.objective);
+        assert!(
+            outcome.feasible() && outcome.objective > own.objective,
+            "{seed}: {} {}",
+            outcome.objective,
+            own.objective
+        );
         let (bound, best, _) = search(&exact, outcome.objective, 0.05, 40);
         assert!(bound >= best * (1.0 - 1e-9));
         // Ten times as tight: still met by those who illuminate each other.

@@ -271,7 +271,12 @@ fn bisection_of_levels_ends_at_the_exact_max_min_rate() {
         assert_eq!(exact.status, levels.status, "{} {}", exact.reason, levels.reason);
         if exact.status == isacopt::Status::Optimal {
             optimal += 1;
-            assert!((levels.objective / exact.objective - 1.0).abs() < 1e-6, "{} {}", levels.objective, exact.objective);
+            assert!(
+                (levels.objective / exact.objective - 1.0).abs() < 1e-6,
+                "{} {}",
+                levels.objective,
+                exact.objective
+            );
             assert!(levels.bound.unwrap() >= exact.objective * (1.0 - 1e-12));
         }
     }

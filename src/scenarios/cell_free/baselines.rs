@@ -104,8 +104,10 @@ fn largest_factor(allocation: &Allocation, communication: &[f64], first: f64, bu
     let mut slope: f64 = communication.iter().sum();
     for (site, c) in allocation.sites.iter().zip(communication) {
         // Below the kink the beam grows by A c / B for each unit that the factor falls.
-        let (kink, growth) =
-            ((site.needed - site.by_sensing * first) / (site.by_communication * c), site.by_communication * c / site.by_sensing);
+        let (kink, growth) = (
+            (site.needed - site.by_sensing * first) / (site.by_communication * c),
+            site.by_communication * c / site.by_sensing,
+        );
         if kink >= 1.0 {
             slope -= growth;
         } else if kink > 0.0 {
@@ -210,7 +212,7 @@ impl Baseline for ContaminationUnaware {
         for _ in 0..STEPS {
             judge.maximize(&design, &mut next)?;
             let better = judge.value(&next);
-            if !(better > value * (1.0 + 1e-10)) {
+            if better.is_nan() || better <= value * (1.0 + 1e-10) {
                 break;
             }
             std::mem::swap(&mut design, &mut next);

@@ -75,8 +75,7 @@ impl Tree {
                 scale,
             });
         }
-        let polish = (!limits.is_multistatic())
-            .then(|| ClosedForm::new(Arc::clone(&system), weights.clone(), &limits));
+        let polish = (!limits.is_multistatic()).then(|| ClosedForm::new(Arc::clone(&system), weights.clone(), &limits));
         Self { system, weights, limits, repair, polish, program, streams, interference, logarithms, rows, root }
     }
 
@@ -193,7 +192,7 @@ impl Branching for Tree {
         for _ in 0..POLISH {
             polish.maximize(out, &mut next)?;
             let better = polish.value(&next);
-            if !(better > value * (1.0 + 1e-9)) {
+            if better.is_nan() || better <= value * (1.0 + 1e-9) {
                 break;
             }
             std::mem::swap(out, &mut next);
@@ -255,6 +254,7 @@ impl Bound for TreeBound {
         let value = open.peek().map_or(closed, |node| node.0.bound.max(closed));
         let boxes = vec![open.len() as f64];
         let values = vec![("bound", vec![value]), ("splits", vec![splits as f64]), ("boxes", boxes)];
-        Ok((value > f64::NEG_INFINITY).then_some(ProvenBound { value, certificate: Certificate { kind: "tree", values } }))
+        Ok((value > f64::NEG_INFINITY)
+            .then_some(ProvenBound { value, certificate: Certificate { kind: "tree", values } }))
     }
 }

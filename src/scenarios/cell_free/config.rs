@@ -1,6 +1,6 @@
 //! The `[scenario]` section of a config, and the drawing of one system from it (paper 004, section V).
 
-use std::f64::consts::{FRAC_PI_3, FRAC_PI_4};
+use std::f64::consts::{FRAC_PI_2, FRAC_PI_3, FRAC_PI_4};
 use std::sync::Arc;
 
 use nalgebra::DMatrix;
@@ -8,9 +8,9 @@ use num_complex::Complex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::CellFree;
 use super::instance::{Instance, Reflections, SensingMetric};
 use super::layout::{Layout, distances};
-use super::CellFree;
 use crate::error::{Error, InputError, Result};
 use crate::math::{Angle, Power, SquaredAngle, Streams};
 use crate::model::SystemModel;
@@ -169,7 +169,7 @@ impl CellFreeConfig {
         check("crlb_limit", limit > 0.0, limit.to_string(), "a squared angle above 0, \"inf\" for no limit");
         let widest = self.largest_target_angle.radians();
         let allowed = "an angle from 0 to 90 deg";
-        check("largest_target_angle", (0.0..=1.5707963267948968).contains(&widest), widest.to_string(), allowed);
+        check("largest_target_angle", (0.0..=FRAC_PI_2).contains(&widest), widest.to_string(), allowed);
         for (key, value) in [
             ("path_loss_exponent", self.path_loss_exponent),
             ("shadowing", self.shadowing),

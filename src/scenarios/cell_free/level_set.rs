@@ -102,7 +102,7 @@ impl MaxMin {
             });
             self.repair.repair(&mut trial);
             let next = self.sinr(&trial);
-            if !(next > least) {
+            if next.is_nan() || next <= least {
                 break;
             }
             design.copy_from(&trial);

@@ -214,7 +214,7 @@ impl ClosedForm {
                 self.newton(price);
                 self.share.copy_from_slice(&self.next);
                 change = self.sweep(price);
-                if !(change <= swept) {
+                if change.is_nan() || change > swept {
                     // As if there had been no such step.
                     self.share.copy_from_slice(&self.kept);
                     change = self.sweep(price);
@@ -289,7 +289,11 @@ impl Majorizer for ClosedForm {
                 break;
             }
             // Too much is spent: the price must rise.
-            if spent > budget { low = price } else { high = price }
+            if spent > budget {
+                low = price
+            } else {
+                high = price
+            }
             let secant = match last {
                 Some((at, then)) if miss != then => price - miss * (price - at) / (miss - then),
                 _ => (price + mean) / (1.0 + miss) - mean,

@@ -14,7 +14,9 @@ use super::printed::Printed;
 use super::surrogate::ConicSurrogate;
 use crate::model::Named;
 use crate::problem::ProblemSpec;
-use crate::structure::{Bound, Branching, Feasibility, Formulation, LevelSet, Majorizer, Offer, Refusal, Structure, Surrogate};
+use crate::structure::{
+    Bound, Branching, Feasibility, Formulation, LevelSet, Majorizer, Offer, Refusal, Structure, Surrogate,
+};
 
 /// An offer that makes a workspace from what it captured.
 fn offer<T: ?Sized + 'static>(make: impl Fn() -> Box<T> + Send + Sync + 'static) -> Offer<T> {
@@ -68,7 +70,9 @@ fn weights(utility: Utility) -> Result<Vec<f64>, Refusal> {
 fn orthogonal(system: &System) -> Result<(), Refusal> {
     match system.users.orthogonal() {
         true => Ok(()),
-        false => Err(Refusal::new("users share pilots or their pilots overlap: coherent interference has no such form")),
+        false => {
+            Err(Refusal::new("users share pilots or their pilots overlap: coherent interference has no such form"))
+        }
     }
 }
 
@@ -77,9 +81,7 @@ fn majorizer(system: &Arc<System>, (limits, utility): (Limits, Utility)) -> Offe
     let weights = weights(utility)?;
     let limits = limits.without_rates()?.own_only()?;
     let system = Arc::clone(system);
-    offer(move || -> Box<dyn Majorizer> {
-        Box::new(ClosedForm::new(Arc::clone(&system), weights.clone(), &limits))
-    })
+    offer(move || -> Box<dyn Majorizer> { Box::new(ClosedForm::new(Arc::clone(&system), weights.clone(), &limits)) })
 }
 
 fn level_set(system: &Arc<System>, (limits, utility): (Limits, Utility)) -> Offer<dyn LevelSet> {
@@ -93,9 +95,7 @@ fn level_set(system: &Arc<System>, (limits, utility): (Limits, Utility)) -> Offe
     let powers = Limits { sinr: vec![0.0; limits.sinr.len()], ..limits.clone() };
     let repair = feasibility(system, powers, true)?;
     let system = Arc::clone(system);
-    offer(move || -> Box<dyn LevelSet> {
-        Box::new(MaxMin::new(Arc::clone(&system), limits.clone(), repair()))
-    })
+    offer(move || -> Box<dyn LevelSet> { Box::new(MaxMin::new(Arc::clone(&system), limits.clone(), repair())) })
 }
 
 /// Makes trees of boxes.

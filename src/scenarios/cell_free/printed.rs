@@ -61,9 +61,10 @@ impl Printed {
         let communication = program.variables(access_points);
         let sensing = program.variables(access_points);
         constrain_power(&mut program, limits, (communication, sensing), None);
-        let sums = communication.iter().enumerate().map(|(l, c)| {
-            Expression::sum((0..count).map(|k| (power.get(k * access_points + l), 1.0))) - c
-        });
+        let sums = communication
+            .iter()
+            .enumerate()
+            .map(|(l, c)| Expression::sum((0..count).map(|k| (power.get(k * access_points + l), 1.0))) - c);
         program.constrain(Cone::Zero, sums);
         let mut upper = Vec::new();
         for (w, p) in amplitude.iter().zip(power.iter()) {

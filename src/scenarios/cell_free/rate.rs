@@ -114,7 +114,13 @@ impl Coefficients {
     }
 
     /// Writes `x_k` and `I_k` from the stream powers `p_kl` and the access points' whole powers `P_l`.
-    pub fn desired_and_interference(&self, power: &[f64], total: &[f64], desired: &mut [f64], interference: &mut [f64]) {
+    pub fn desired_and_interference(
+        &self,
+        power: &[f64],
+        total: &[f64],
+        desired: &mut [f64],
+        interference: &mut [f64],
+    ) {
         let each = power.chunks_exact(self.access_points);
         let rows = self.amplitude.chunks_exact(self.access_points).zip(self.fading.chunks_exact(self.access_points));
         for (((p, (amplitude, fading)), x), i) in each.zip(rows).zip(desired).zip(interference.iter_mut()) {

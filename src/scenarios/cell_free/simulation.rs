@@ -214,7 +214,8 @@ impl Simulation for CellFreeSimulation {
     fn estimate(&self, mean: &[f64], out: &mut [f64]) {
         let instance = &self.setup.instance;
         let (users, access_points) = (instance.users(), instance.access_points());
-        let prelog = (instance.coherence_length as f64 - instance.pilots.nrows() as f64) / instance.coherence_length as f64;
+        let prelog =
+            (instance.coherence_length as f64 - instance.pilots.nrows() as f64) / instance.coherence_length as f64;
         let (sinr, rest) = out.split_at_mut(users);
         let (rate, rest) = rest.split_at_mut(users);
         for (k, moments) in mean.chunks_exact(PER_USER).take(users).enumerate() {

@@ -31,9 +31,10 @@ impl Streams {
         let parts = program.variables(count * access_points);
         let (communication, sensing) = (program.variables(access_points), program.variables(access_points));
         let gain = program.variables(count);
-        let sums = communication.iter().enumerate().map(|(l, c)| {
-            Expression::sum((0..count).map(|k| (power.get(k * access_points + l), 1.0))) - c
-        });
+        let sums = communication
+            .iter()
+            .enumerate()
+            .map(|(l, c)| Expression::sum((0..count).map(|k| (power.get(k * access_points + l), 1.0))) - c);
         program.constrain(Cone::Zero, sums);
         constrain_power(program, limits, (communication, sensing), factor);
         constrain(program, system, limits, (communication, sensing), None);

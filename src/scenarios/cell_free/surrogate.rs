@@ -18,12 +18,12 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::System;
 use super::allocation::Allocation;
 use super::illumination::{constrain, constrain_power, equal_phases};
 use super::limits::{Limits, Utility};
 use super::metrics::column_sums;
 use super::phases::Linearized;
-use super::System;
 use crate::conic::{Coefficient, Cone, Expression, Program, Row, Sense, Variable, Variables};
 use crate::design::Design;
 use crate::error::{Error, Result};
