@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::conic::Program;
 use crate::design::Design;
 use crate::error::Result;
+use crate::model::Named;
 use crate::problem::Evaluation;
 
 /// The ways in which a problem can be easier than a black box.
@@ -89,6 +90,14 @@ impl std::fmt::Display for Refusal {
 /// A factory of fresh workspaces, or the reason why there is none.
 pub type Offer<T> = Result<Box<dyn Fn() -> Box<T> + Send + Sync>, Refusal>;
 
+/// A named form of the convex program that a step solves.
+pub struct Formulation {
+    /// The name, and what is special about it.
+    pub named: Named,
+    /// The program.
+    pub surrogate: Offer<dyn Surrogate>,
+}
+
 /// What a problem offers, one field a way of being easy.
 pub struct Structure {
     /// A feasible start, or proof that there is none.
@@ -97,6 +106,9 @@ pub struct Structure {
     pub gradient: Offer<dyn Gradient>,
     /// A convex program, tight at a design and a valid bound elsewhere.
     pub surrogate: Offer<dyn Surrogate>,
+    /// Other convex programs than [`Structure::surrogate`], by name: a paper's own form, for comparison. They need not
+    /// keep a surrogate's promises.
+    pub formulations: Vec<Formulation>,
     /// The exact maximiser of such a surrogate.
     pub majorizer: Offer<dyn Majorizer>,
     /// The global optimum by a special argument.
@@ -124,6 +136,7 @@ impl Structure {
             feasibility: Err(no()),
             gradient: Err(no()),
             surrogate: Err(no()),
+            formulations: Vec::new(),
             majorizer: Err(no()),
             exact: Err(no()),
             bound: Err(no()),

@@ -404,7 +404,6 @@ fn mistakes_in_an_instance_are_told_with_their_key() {
         ("/instance/pilot_power", json!("inf"), "`instance.pilot_power`"),
         ("/instance/communication_noise_power", json!(0), "`instance.communication_noise_power`"),
         ("/instance/sensing_noise_power", json!(-1), "`instance.sensing_noise_power`"),
-        ("/instance/target_reflection", json!(0.1), "`instance.target_reflection`"),
         ("/instance/target_reflection", json!({ "re": 0.1 }), "`instance.target_reflection`"),
         ("/instance/target_reflection/im", json!([0.1, 0.2]), "`instance.target_reflection.im`"),
         ("/instance/target_direction/azimuth", json!("x"), "`instance.target_direction.azimuth`"),

@@ -253,3 +253,32 @@ fn a_single_receive_antenna_caps_the_sensing_power() {
     let mut out = Design::new(vec![0.0; system.users.users() + 1]);
     assert!(matches!(optimum(&system, Utility::SumRate, &limits, &mut out), ExactOutcome::Optimal { .. }));
 }
+
+/// The generic bisection asks only whether levels are reached, and ends at the exact optimum, proven on both sides.
+#[test]
+fn bisection_of_levels_ends_at_the_exact_max_min_rate() {
+    let mut optimal = 0;
+    for instance in fixed_instances(120) {
+        let model: Arc<dyn SystemModel> = Arc::new(Monostatic::new(instance));
+        let spec = ProblemSpec::new("min_rate", model.default_problem().constraints);
+        let problem = Problem::new(Arc::clone(&model), spec).unwrap();
+        let drive = |optimizer: &dyn isacopt::Optimizer| {
+            let run = isacopt::Run::new(optimizer, Arc::clone(&problem), isacopt::RandomStream::solver(1, 0));
+            run.drive(&mut |_| {}).unwrap()
+        };
+        let exact = drive(&isacopt::solvers::exact::Exact {});
+        let levels = drive(&isacopt::solvers::bisection::Bisection::default());
+        assert_eq!(exact.status, levels.status, "{} {}", exact.reason, levels.reason);
+        if exact.status == isacopt::Status::Optimal {
+            optimal += 1;
+            assert!(
+                (levels.objective / exact.objective - 1.0).abs() < 1e-6,
+                "{} {}",
+                levels.objective,
+                exact.objective
+            );
+            assert!(levels.bound.unwrap() >= exact.objective * (1.0 - 1e-12));
+        }
+    }
+    assert!(optimal > 20, "{optimal}");
+}

@@ -94,6 +94,8 @@ impl Optimizer for MajorizationMinimization {
             value,
             last: value,
             jumps,
+            by_logarithm: vec![false; current.len()],
+            differences: vec![[0.0; 3]; current.len()],
             current,
             logarithmic,
             acceleration,
@@ -116,6 +118,9 @@ struct Jumps {
     jumps: [Design; 3],
     /// Which coordinates are extrapolated by their logarithms.
     logarithmic: Vec<bool>,
+    /// Which were, in the last extrapolation: their x0, r and v.
+    by_logarithm: Vec<bool>,
+    differences: Vec<[f64; 3]>,
     acceleration: Acceleration,
     reach: f64,
 }
@@ -124,6 +129,7 @@ impl Jumps {
     /// Takes a jump's end as the current design where it is better; whether it was.
     fn take(&mut self, which: usize) -> Result<bool> {
         let value = self.incumbent.offer(&mut self.jumps[which])?;
+        self.last = value;
         let better = self.problem.better(&value, &self.value);
         if better {
             self.current.copy_from(&self.jumps[which]);
@@ -149,26 +155,27 @@ impl Jumps {
     /// `a = -|r| / |v|` at least -reach. Writes it to the third design and gives -a; 1 where x2 is all there is.
     fn extrapolate(&mut self) -> f64 {
         let [one, two, far] = &mut self.jumps;
-        let triple = |i: usize, logarithmic: bool, one: &Design, two: &Design| {
-            let x = [self.current[i], one[i], two[i]];
-            if logarithmic && x.iter().all(|x| *x > 0.0) { (x.map(f64::ln), true) } else { (x, false) }
-        };
         let (mut first, mut second) = (0.0, 0.0);
         for (i, logarithmic) in self.logarithmic.iter().enumerate() {
-            let ([x0, x1, x2], _) = triple(i, *logarithmic, one, two);
-            let (r, v) = (x1 - x0, (x2 - x1) - (x1 - x0));
+            let mut x = [self.current[i], one[i], two[i]];
+            self.by_logarithm[i] = *logarithmic && x.iter().all(|x| *x > 0.0);
+            if self.by_logarithm[i] {
+                x = x.map(f64::ln);
+            }
+            let (r, v) = (x[1] - x[0], (x[2] - x[1]) - (x[1] - x[0]));
             first += r * r;
             second += v * v;
+            self.differences[i] = [x[0], r, v];
         }
         let step = (first / second).sqrt().clamp(1.0, self.reach);
         if step.is_nan() {
             return 1.0;
         }
-        for (i, logarithmic) in self.logarithmic.iter().enumerate() {
-            let ([x0, x1, x2], by_logarithm) = triple(i, *logarithmic, one, two);
-            let (r, v) = (x1 - x0, (x2 - x1) - (x1 - x0));
-            let x = x0 + 2.0 * step * r + step * step * v;
-            far[i] = if by_logarithm { x.exp() } else { x };
+        for ((x, [origin, r, v]), by_logarithm) in far.iter_mut().zip(&self.differences).zip(&self.by_logarithm) {
+            *x = origin + 2.0 * step * r + step * step * v;
+            if *by_logarithm {
+                *x = x.exp();
+            }
         }
         step
     }

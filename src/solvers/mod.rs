@@ -4,6 +4,7 @@
 pub mod argmin;
 mod augmented_lagrangian;
 pub mod baseline;
+pub mod bisection;
 pub mod branch_and_bound;
 pub mod coordinate_descent;
 mod coordinates;

@@ -27,6 +27,9 @@ use crate::structure::{Capability, Surrogate};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sca {
+    /// Another form of the program than the model's best, where it has some by name: a paper's own, for comparison.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub formulation: Option<String>,
     /// Tolerance of each conic program (duality gap and feasibility, relative to its scaled data).
     #[schemars(range(min = 1e-12, max = 1e-3))]
     pub subproblem_tolerance: f64,
@@ -34,7 +37,7 @@ pub struct Sca {
 
 impl Default for Sca {
     fn default() -> Self {
-        Self { subproblem_tolerance: 1e-8 }
+        Self { formulation: None, subproblem_tolerance: 1e-8 }
     }
 }
 
@@ -69,7 +72,18 @@ impl Optimizer for Sca {
         mut random: RandomStream,
     ) -> Result<Box<dyn Iterate>> {
         self.check()?;
-        let mut surrogate = match &problem.structure().surrogate {
+        let structure = problem.structure();
+        let offer = match &self.formulation {
+            None => &structure.surrogate,
+            Some(name) => match structure.formulations.iter().find(|f| f.named.name == name) {
+                Some(formulation) => &formulation.surrogate,
+                None => {
+                    let names = structure.formulations.iter().map(|f| f.named.name);
+                    return Err(InputError::unknown("formulation", name, names).into());
+                }
+            },
+        };
+        let mut surrogate = match offer {
             Ok(factory) => factory(),
             Err(why) => return Err(Error::Refused { solver: "sca".into(), reason: why.to_string() }),
         };

@@ -12,6 +12,7 @@ mod exact;
 mod feasibility;
 mod gradient;
 mod instance;
+mod level_set;
 mod limits;
 mod majorizer;
 mod metrics;

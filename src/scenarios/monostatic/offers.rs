@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::System;
 use super::exact::{self, Optimum};
 use super::feasibility::Assessor;
+use super::level_set::LeastRate;
 use super::limits::{Limits, Utility};
 use crate::problem::ProblemSpec;
-use crate::structure::{Bound, Exact, Feasibility, Refusal, Structure};
+use crate::structure::{Bound, Exact, Feasibility, LevelSet, Refusal, Structure};
 
 type Factory<T> = Box<dyn Fn() -> Box<T> + Send + Sync>;
 
@@ -21,6 +22,15 @@ pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structur
     let optimum = |(limits, utility): (Limits, Utility)| {
         let system = Arc::clone(system);
         move || Optimum { system: Arc::clone(&system), utility, limits: limits.clone() }
+    };
+    let level_set = match rates.clone() {
+        Ok((limits, Utility::MinRate)) => {
+            let system = Arc::clone(system);
+            let make = move || LeastRate { system: Arc::clone(&system), limits: limits.clone() };
+            Ok(Box::new(move || Box::new(make()) as Box<dyn LevelSet>) as Factory<dyn LevelSet>)
+        }
+        Ok(_) => Err(Refusal::new("only the levels of `min_rate` have a closed form")),
+        Err(why) => Err(why),
     };
     Structure {
         feasibility: limits.map(|limits| {
@@ -40,6 +50,7 @@ pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structur
         gradient: super::gradient::offer(system, problem),
         majorizer: super::majorizer::offer(system, problem),
         surrogate: super::surrogate::offer(system, problem),
+        level_set,
         incremental: Err(Refusal::new("every power enters the interference of every user: one costs as much as all")),
         ..Structure::none("the powers are continuous, and their optimum is known without a search: `exact`")
     }
