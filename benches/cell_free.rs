@@ -13,8 +13,14 @@ use isacopt::{
     Constraint, Optimizer, Problem, ProblemSpec, RandomStream, Run, Scenario, StopRules, Streams, SystemModel,
 };
 
+/// The paper's system; above 32 access points with a target ten times as strong and a limit of 0 dB, or all would be
+/// infeasible.
 fn model(access_points: usize, users: usize) -> Arc<dyn SystemModel> {
-    let config = CellFreeConfig { access_points, users, pilot_length: users as u64, ..CellFreeConfig::default() };
+    let mut config = CellFreeConfig { access_points, users, pilot_length: users as u64, ..CellFreeConfig::default() };
+    if access_points > 32 {
+        config.target_reflection *= 10.0;
+        config.crlb_limit = "0 dB".parse().expect("a squared angle");
+    }
     config.draw(&Streams::new(1, "cell_free", 0)).expect("drawn")
 }
 

@@ -19,15 +19,16 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::System;
-use super::allocation::Allocation;
+use super::feasibility::Assessor;
 use super::illumination::{constrain, constrain_power, equal_phases};
 use super::limits::{Limits, Utility};
 use super::metrics::column_sums;
+use super::multistatic::MultistaticAssessor;
 use super::phases::Linearized;
 use crate::conic::{Coefficient, Cone, Expression, Program, Row, Sense, Variable, Variables};
 use crate::design::Design;
 use crate::error::{Error, Result};
-use crate::structure::Surrogate;
+use crate::structure::{Feasibility, Surrogate};
 
 /// A stream power below this share of the budget is taken as this: none would have no weight for good.
 const LEAST_SHARE: f64 = 1e-15;
@@ -74,7 +75,8 @@ pub(super) struct ConicSurrogate {
     total: Vec<f64>,
     desired: Vec<f64>,
     interference: Vec<f64>,
-    reading: RefCell<Allocation>,
+    /// What the conic solver's tolerance leaves missing is restored when a solution is read.
+    repair: RefCell<Box<dyn Feasibility>>,
 }
 
 impl ConicSurrogate {
@@ -159,7 +161,10 @@ impl ConicSurrogate {
             beams = Some(Linearized::new(&mut program, &system, &limits, powers));
         }
         let (total, each) = (vec![0.0; access_points], vec![0.0; count]);
-        let reading = RefCell::new(Allocation::new(&system, &limits));
+        let repair: Box<dyn Feasibility> = match limits.is_multistatic() {
+            true => Box::new(MultistaticAssessor::new(Arc::clone(&system), limits.clone(), true)),
+            false => Box::new(Assessor::new(&system, &limits, true)),
+        };
         Self {
             utility,
             limits,
@@ -174,7 +179,7 @@ impl ConicSurrogate {
             total,
             desired: each.clone(),
             interference: each,
-            reading,
+            repair: RefCell::new(repair),
             system,
         }
     }
@@ -336,26 +341,21 @@ impl Surrogate for ConicSurrogate {
         if let Some(beams) = &self.beams {
             beams.read(solution, budget, &mut design[half..]);
         }
-        let mut reading = self.reading.borrow_mut();
-        let closed = !self.limits.is_multistatic() && reading.needed().1 <= 1.0;
+        let mut repair = self.repair.borrow_mut();
         let mut beam = design.clone();
         // All of c_l to its users.
         for (l, left) in left.iter().enumerate().filter(|(l, left)| used[*l] > 0.0 && **left > 0.0) {
             let more = 1.0 + left / used[l];
             design[..half].chunks_exact_mut(access_points).for_each(|row| row[l] *= more);
         }
-        if closed {
-            reading.spend(design);
-        }
+        repair.repair(design);
         if users.orthogonal() || left.iter().all(|left| *left <= 1e-9 * budget) {
             return;
         }
         for (l, left) in left.iter().enumerate() {
             beam[half..].chunks_exact_mut(access_points).for_each(|row| row[l] += left / streams as f64);
         }
-        if closed {
-            reading.spend(&mut beam);
-        }
+        repair.repair(&mut beam);
         if self.value(&beam) > self.value(design) {
             design.copy_from(&beam);
         }
