@@ -373,7 +373,7 @@ fn progress_is_plain_lines_where_nobody_watches() {
     let last = answer.err.lines().last().expect("a line");
     assert!(last.starts_with("24 of 24 runs, "), "{}", answer.err);
     assert!(!answer.err.contains('\u{1b}') && !answer.out.contains('\u{1b}') && !answer.err.contains('\r'));
-    assert!(answer.out.ends_with("report.html\n"), "{}", answer.out);
+    assert!(answer.out.ends_with("report   out/report.html\nfigures  out/figures\n"), "{}", answer.out);
 }
 
 #[test]
