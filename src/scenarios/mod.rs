@@ -1,3 +1,4 @@
 //! The published systems, one folder each. Scenarios know no solver.
 
 pub mod monostatic;
+pub mod multi_irs;
