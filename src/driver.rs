@@ -175,6 +175,7 @@ impl Work<'_, '_> {
         let feasible = violation <= FEASIBLE;
         let known = self.run.bound.as_ref();
         outcome.bound = self.iterate.bound().or(known.map(|b| b.value)).filter(|_| status != Status::Infeasible);
+        outcome.bound_restricted = self.iterate.bound().is_some() && self.iterate.bound_is_restricted();
         outcome.gap = outcome.bound.filter(|_| feasible).map(|b| self.run.problem.gap(objective, b));
         // A solver's word is not taken: what it calls done must be feasible, what it calls optimal must be proven.
         let reports_a_design = matches!(

@@ -48,6 +48,11 @@ pub trait Iterate: Send {
         None
     }
 
+    /// Whether that bound holds only for the solver's restriction of the problem (blocks that it holds fixed).
+    fn bound_is_restricted(&self) -> bool {
+        false
+    }
+
     /// Designs judged so far.
     fn evaluations(&self) -> u64;
 }

@@ -174,20 +174,22 @@ impl HermitianProgram {
         y
     }
 
-    /// Requires that the Hermitian matrix of the given entries (upper triangle, `entry(i, j)` for `i <= j`) is
-    /// semidefinite; gives it as a variable.
+    /// Adds a semidefinite matrix whose entries are given (upper triangle, `entry(i, j)` for `i <= j`), or free where
+    /// there is none.
     pub fn semidefinite(
         &mut self,
         size: usize,
-        mut entry: impl FnMut(usize, usize) -> ComplexExpression,
+        mut entry: impl FnMut(usize, usize) -> Option<ComplexExpression>,
     ) -> HermitianVariable {
         let y = self.matrix(size);
         for i in 0..size {
-            self.equal(entry(i, i) - y.entry(i, i), 0.0);
-            for j in i + 1..size {
-                let difference = entry(i, j) - y.entry(i, j);
+            for j in i..size {
+                let Some(given) = entry(i, j) else { continue };
+                let difference = given - y.entry(i, j);
                 self.equal(difference.clone(), 0.0);
-                self.equal(difference * C::new(0.0, -1.0), 0.0);
+                if i < j {
+                    self.equal(difference * C::new(0.0, -1.0), 0.0);
+                }
             }
         }
         y

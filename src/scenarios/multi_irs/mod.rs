@@ -4,10 +4,16 @@
 //! A design is the phases of the IRSs, a beam for every user, and the covariance `R_0` of a dedicated sensing signal.
 //! All that is heard is linear in the transmit vector and in the phases of one IRS: [`System`].
 
+mod bound;
 mod config;
+mod extended;
+mod heard;
 mod instance;
+mod joint;
 mod metrics;
 mod system;
+mod transmit;
+mod uplink;
 
 pub use config::MultiIrsConfig;
 pub use instance::{Instance, Receiver, Target};
