@@ -147,6 +147,16 @@ impl Budget {
         Self::default()
     }
 
+    /// The flag that stops the run, for runs inside it.
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The seconds that are left until the deadline, where there is one; at least a nanosecond.
+    pub fn seconds_left(&self) -> Option<f64> {
+        self.deadline.map(|d| d.saturating_duration_since(Instant::now()).as_secs_f64().max(1e-9))
+    }
+
     /// Whether to return from a long step now, having spent so many evaluations in it.
     pub fn exhausted(&self, spent: u64) -> bool {
         self.evaluations.is_some_and(|left| spent >= left)

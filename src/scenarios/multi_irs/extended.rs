@@ -60,12 +60,6 @@ fn spectrum(system: &System, surface: usize) -> Option<Spectrum> {
     (least > RANK * most).then_some(Spectrum { values, right })
 }
 
-/// Whether some target's response cannot be estimated by any design: more elements than antennas, or a channel without
-/// full rank.
-pub(super) fn is_singular(system: &System) -> bool {
-    (0..system.instance.surfaces).any(|l| spectrum(system, l).is_none())
-}
-
 /// Adds `tr((G_l R G_l^H)^-1) <= level * unit / (c / P)` for all IRSs to a program in `R / P`, and the level's limit; gives
 /// the unit, in which the largest CRB is measured. With `G = U S V^H` it is `[[V^H R V, I], [I, Z]] >= 0`,
 /// `tr(S^-2 Z) <= ...`, which is well conditioned where `G R G^H` is not.

@@ -4,6 +4,8 @@
 //! A design is the phases of the IRSs, a beam for every user, and the covariance `R_0` of a dedicated sensing signal.
 //! All that is heard is linear in the transmit vector and in the phases of one IRS: [`System`].
 
+mod aim;
+mod baselines;
 mod bound;
 mod config;
 mod extended;
@@ -11,8 +13,11 @@ mod heard;
 mod instance;
 mod joint;
 mod metrics;
+mod offers;
+mod reflect;
 mod system;
 mod transmit;
+mod transmit_offer;
 mod uplink;
 
 pub use config::MultiIrsConfig;
@@ -26,7 +31,7 @@ use serde_json::Value;
 use crate::design::{Block, Design, DesignSpace, Domain};
 use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
-use crate::model::{SystemModel, Workspace};
+use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, Limit, ProblemSpec};
 use crate::structure::Structure;
 
@@ -104,7 +109,23 @@ impl SystemModel for MultiIrs {
         ProblemSpec::new(objective, constraints)
     }
 
-    fn structure(self: Arc<Self>, _problem: &ProblemSpec) -> Structure {
-        Structure::none("not built yet")
+    fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
+        offers::structure(&self.system, problem)
+    }
+
+    fn starts(&self) -> Vec<Named> {
+        baselines::STARTS.to_vec()
+    }
+
+    fn start(&self, name: &str) -> Option<Result<Design>> {
+        baselines::start(&self.system, name, &self.default_problem())
+    }
+
+    fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
+        vec![
+            Arc::new(baselines::TransmitOnly(Arc::clone(&self.system))),
+            Arc::new(baselines::ZeroForcing(Arc::clone(&self.system))),
+            Arc::new(baselines::SensingOnly(Arc::clone(&self.system))),
+        ]
     }
 }
