@@ -52,12 +52,12 @@ impl Descent {
     pub fn step(&mut self, function: &mut Function, stop: &mut dyn FnMut() -> bool) -> bool {
         let mut direction = self.direction();
         let mut slope = dot(&direction, &self.gradient);
-        if !(slope < 0.0) {
+        if slope.is_nan() || slope >= 0.0 {
             self.pairs.clear();
             direction = self.gradient.iter().map(|g| -g).collect();
             slope = -dot(&self.gradient, &self.gradient);
         }
-        if !(slope < 0.0) {
+        if slope.is_nan() || slope >= 0.0 {
             return false;
         }
         let mut length = if self.pairs.is_empty() { self.first_length / (-slope).sqrt() } else { 1.0 };

@@ -114,7 +114,8 @@ impl Optimizer for Alternating {
             problem.model().space().resolve(&entry.block).map_err(|e| e.under("solver.blocks"))?;
             // A second copy of a boxed solver is made as configs make the first.
             let copy = serde_json::to_value(&entry.solver).and_then(serde_json::from_value);
-            let solver: Box<dyn Optimizer> = copy.map_err(|e| Error::Numerical(format!("a solver's parameters: {e}")))?;
+            let solver: Box<dyn Optimizer> =
+                copy.map_err(|e| Error::Numerical(format!("a solver's parameters: {e}")))?;
             blocks.push(Entry { block: entry.block.clone(), solver: Some(solver), stop: entry.stop.clone() });
         }
         if blocks.is_empty() {
@@ -255,6 +256,7 @@ impl Rounds {
             return self.problem.better(after, before);
         }
         let gain = self.problem.direction().sign() * (after.objective - before.objective);
-        gain > self.improvement * before.objective.abs() || before.objective.is_infinite() && after.objective.is_finite()
+        gain > self.improvement * before.objective.abs()
+            || before.objective.is_infinite() && after.objective.is_finite()
     }
 }

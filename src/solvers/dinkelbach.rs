@@ -55,7 +55,10 @@ impl Optimizer for Dinkelbach {
         let mut level_set = match &problem.structure().level_set {
             Ok(factory) => factory(),
             Err(why) => {
-                return Err(Error::Refused { solver: "dinkelbach".into(), reason: format!("it needs `level_set`: {why}") });
+                return Err(Error::Refused {
+                    solver: "dinkelbach".into(),
+                    reason: format!("it needs `level_set`: {why}"),
+                });
             }
         };
         let incumbent = Incumbent::new(&problem, start.clone(), true)?;
@@ -64,7 +67,16 @@ impl Optimizer for Dinkelbach {
         let own = incumbent.value();
         let level = if own.feasible() && sign * own.objective > sign * reached { own.objective } else { reached };
         let restricted = self.block.is_some();
-        Ok(Box::new(Ratios { problem, level_set, incumbent, level, bound: None, proof: None, restricted, trial: start }))
+        Ok(Box::new(Ratios {
+            problem,
+            level_set,
+            incumbent,
+            level,
+            bound: None,
+            proof: None,
+            restricted,
+            trial: start,
+        }))
     }
 }
 

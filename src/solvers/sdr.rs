@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem, STRICT};
-use crate::structure::{Capability, Certificate, Lift, Relaxed};
+use crate::structure::{Capability, Certificate, Feasible, Lift, Relaxed};
 
 /// Semidefinite relaxation with Gaussian randomization: the relaxation's value is a proven bound, and the best of the
 /// design that its solution stands for and of random candidates drawn from it is the answer; parts that the model calls
@@ -145,7 +145,7 @@ impl Relaxation {
 
     fn first(&mut self) -> Result<Step> {
         match self.lift.relax()? {
-            Relaxed::Infeasible(certificate) => return Ok(Step::Infeasible(certificate)),
+            Relaxed::Infeasible(certificate) => return self.infeasible(certificate),
             Relaxed::Failed(why) => return Ok(Step::Stuck(why)),
             Relaxed::Solved { bound, exact, rank, certificate } => {
                 self.solved = Some(Solved { bound, exact, rank, certificate });
@@ -160,6 +160,18 @@ impl Relaxation {
             self.compare(part);
         }
         self.finish_round()
+    }
+
+    /// The relaxation has no feasible point, so no value of the block has.
+    fn infeasible(&mut self, certificate: Certificate) -> Result<Step> {
+        if let Ok(factory) = &self.problem.structure().feasibility
+            && let Feasible::No { mut least_violating, .. } = factory().assess()?
+        {
+            self.incumbent.offer(&mut least_violating)?;
+        }
+        // With the rest held fixed, that says nothing about the problem as a whole.
+        let why = "proven: no value of the block is feasible with the rest as in the start";
+        Ok(if self.restricted { Step::Stuck(why.into()) } else { Step::Infeasible(certificate) })
     }
 
     fn finish_round(&mut self) -> Result<Step> {

@@ -430,11 +430,12 @@ impl<'a> Method<'a> {
         self.correction.copy_from_slice(&self.rhs);
         for j in 0..m {
             let column = &self.normal[j * m..(j + 1) * m];
-            self.correction[j] -= column[j] * self.dy[j];
-            for i in j + 1..m {
-                self.correction[i] -= column[i] * self.dy[j];
-                self.correction[j] -= column[i] * self.dy[i];
+            let mut own = column[j] * self.dy[j];
+            for ((entry, correction), dy) in column.iter().zip(&mut self.correction).zip(&self.dy).skip(j + 1) {
+                *correction -= entry * self.dy[j];
+                own += entry * dy;
             }
+            self.correction[j] -= own;
         }
         dense::real_solve(&self.factor, m, &mut self.correction);
         if self.correction.iter().all(|x| x.is_finite()) {
@@ -493,7 +494,7 @@ impl<'a> Method<'a> {
     fn advance(&mut self, mut primal: f64, mut dual: f64) -> bool {
         while !self.point.pairs.iter_mut().all(|pair| pair.move_s(dual)) {
             dual *= 0.8;
-            if !(dual > SHORTEST) {
+            if dual.is_nan() || dual <= SHORTEST {
                 return false;
             }
         }
@@ -505,7 +506,7 @@ impl<'a> Method<'a> {
         self.point.y.iter_mut().zip(&self.dy).for_each(|(y, d)| *y += dual * d);
         while !self.point.pairs.iter_mut().all(|pair| pair.move_x(primal)) {
             primal *= 0.8;
-            if !(primal > SHORTEST) {
+            if primal.is_nan() || primal <= SHORTEST {
                 return false;
             }
         }

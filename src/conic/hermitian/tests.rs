@@ -149,8 +149,8 @@ fn beamforming(users: usize, n: usize, gain: f64, noise: f64, budget: Option<f64
     let mut program = HermitianProgram::new(Sense::Minimize);
     let beams: Vec<HermitianVariable> = (0..users).map(|_| program.matrix(n)).collect();
     let power = beams.iter().fold(ComplexExpression::from(0.0), |sum, w| sum + w.trace());
-    for k in 0..users {
-        let each = |j: usize| beams[j].quadratic(&g[k]) * if j == k { 1.0 / floor } else { -1.0 };
+    for (k, g) in g.iter().enumerate() {
+        let each = |j: usize| beams[j].quadratic(g) * if j == k { 1.0 / floor } else { -1.0 };
         program.at_least((0..users).map(each).fold(ComplexExpression::from(0.0), |sum, x| sum + x), noise);
     }
     if let Some(budget) = budget {

@@ -47,7 +47,9 @@ impl Aim {
                 "max_crlb_direction" => Goal::Bound(Target::Point),
                 "max_crlb_response" => Goal::Bound(Target::Extended),
                 "min_sinr_ratio" => Goal::Ratio,
-                other => return Err(Refusal::new(format!("the objective `{other}` is not one of the paper's problems"))),
+                other => {
+                    return Err(Refusal::new(format!("the objective `{other}` is not one of the paper's problems")));
+                }
             },
             Objective::WeightedSum(_) => return Err(Refusal::new("the objective is a weighted sum")),
         };

@@ -67,7 +67,10 @@ pub(super) struct TransmitOnly(pub Arc<System>);
 
 impl Baseline for TransmitOnly {
     fn named(&self) -> Named {
-        Named { name: "transmit_only", description: "the best beams at the start's phases; random phases without a start" }
+        Named {
+            name: "transmit_only",
+            description: "the best beams at the start's phases; random phases without a start",
+        }
     }
 
     fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
@@ -95,7 +98,7 @@ impl TransmitOnly {
         let heard = system.heard(&phases);
         match system.transmit(&heard, &aim.limits, target(aim, system)) {
             Outcome::Best(best) => Ok(reported(system, &phases, &best)),
-            Outcome::Infeasible(_) => {
+            Outcome::Infeasible => {
                 let (design, _) = system.least_violating(&heard, &aim.limits, &phases);
                 Ok(Reported { design, bound: None, optimal: false })
             }
@@ -141,7 +144,10 @@ impl ZeroForcing {
         let users = aim.limits.sinr.iter().filter(|x| **x > 0.0).count();
         let antennas = system.instance.antennas;
         if users > antennas {
-            return Err(refused("zero_forcing", format!("{users} users and {antennas} antennas; it needs as many antennas")));
+            return Err(refused(
+                "zero_forcing",
+                format!("{users} users and {antennas} antennas; it needs as many antennas"),
+            ));
         }
         let Some(directions) = zero_forcing(&heard, &aim.limits) else {
             return Err(refused("zero_forcing", "the users' channels depend on each other at these phases".into()));
@@ -215,7 +221,7 @@ impl SensingOnly {
         }
         match system.transmit(&system.heard(&phases), &limits, target) {
             Outcome::Best(best) => system.write(&best.beams, &best.covariance, &mut design),
-            Outcome::Infeasible(_) => {}
+            Outcome::Infeasible => {}
             Outcome::Failed(_) => {
                 // No covariance has a finite bound: all directions alike.
                 let m = system.instance.antennas;

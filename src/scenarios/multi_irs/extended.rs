@@ -283,7 +283,8 @@ pub(super) fn carve(system: &System, heard: &Heard, limits: &Limits, covariance:
         return Some(Carved { beams, covariance: covariance.clone() });
     }
     let s = gram(&g, covariance);
-    if !(test(&s, &floors, system.instance.receiver).margin >= 1.0) {
+    let margin = test(&s, &floors, system.instance.receiver).margin;
+    if margin.is_nan() || margin < 1.0 {
         return None;
     }
     let images: Vec<Vec<C>> = g.iter().map(|g| image(covariance, g)).collect();

@@ -99,7 +99,11 @@ impl Instance {
         let entries: usize = shape("irs_user_channel").map_or(0, |s| s.iter().product());
         let each = surfaces * elements;
         if each == 0 {
-            return Err(fields.mistake("base_station_irs_channel", "an empty array", "shape [L, N, M], all at least 1"));
+            return Err(fields.mistake(
+                "base_station_irs_channel",
+                "an empty array",
+                "shape [L, N, M], all at least 1",
+            ));
         }
         // A count that does not divide is told apart by the array's own check.
         let users = (entries / each).max(1);

@@ -40,7 +40,7 @@ impl System {
                 self.value_gradient(&heard, limits, &best, gradient);
                 Some(Value::Best(best))
             }
-            Outcome::Infeasible(_) => {
+            Outcome::Infeasible => {
                 let excess = self.least_power_gradient(&heard, limits, gradient)?;
                 Some(Value::Infeasible(excess))
             }

@@ -225,7 +225,7 @@ fn direction_bound(
     work: &mut Scratch,
 ) -> f64 {
     let (p, q, r, gain) = toward_target(system, design, beams, surface, work);
-    if !(p > NULL * gain * power) {
+    if p.is_nan() || p <= NULL * gain * power {
         return f64::INFINITY;
     }
     let whole = system.sensor_weight * p + system.element_weight * q;
@@ -277,7 +277,7 @@ fn inverse_trace(a: &mut [C], column: &mut [C], n: usize) -> Option<f64> {
             let sum: C = (0..j).map(|k| a[i * n + k] * a[j * n + k].conj()).sum();
             let value = a[i * n + j] - sum;
             if i == j {
-                if !(value.re > CANCELLED) {
+                if value.re.is_nan() || value.re <= CANCELLED {
                     return None;
                 }
                 a[j * n + j] = Complex::new(value.re.sqrt(), 0.0);

@@ -15,6 +15,7 @@ mod joint;
 mod metrics;
 mod offers;
 mod reflect;
+pub mod simulation;
 mod system;
 mod transmit;
 mod transmit_offer;
@@ -33,6 +34,8 @@ use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, Limit, ProblemSpec};
+use crate::radio::Signal;
+use crate::simulation::SimulationFactory;
 use crate::structure::Structure;
 
 /// The multi-IRS system model.
@@ -107,6 +110,14 @@ impl SystemModel for MultiIrs {
             Target::Extended => "max_crlb_response",
         };
         ProblemSpec::new(objective, constraints)
+    }
+
+    fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
+        Some(simulation::factory(&self.system.instance, design))
+    }
+
+    fn signals(&self, design: &Design) -> Vec<Signal> {
+        simulation::point_signals(&self.system.instance, design)
     }
 
     fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {

@@ -158,7 +158,7 @@ impl Whole {
     pub fn start(&self, target: Target) -> Result<Design> {
         let mut phases = self.spectral_phases();
         let mut outcome = self.system.transmit(&self.system.heard(&phases), &self.limits, target);
-        if matches!(outcome, Outcome::Infeasible(_)) && self.make_feasible(&mut phases) {
+        if matches!(outcome, Outcome::Infeasible) && self.make_feasible(&mut phases) {
             outcome = self.system.transmit(&self.system.heard(&phases), &self.limits, target);
         }
         let mut design = self.system.silent(&phases);

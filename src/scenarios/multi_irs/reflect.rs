@@ -59,6 +59,8 @@ pub(super) struct AtTransmit {
     /// Principal vectors.
     principal: Vec<Vec<C>>,
     scratch: Vec<C>,
+    /// The points of Dinkelbach's last step, one an IRS; the identity before the first.
+    last: Vec<Matrix>,
 }
 
 impl AtTransmit {
@@ -66,10 +68,8 @@ impl AtTransmit {
     pub fn new(system: &Arc<System>, goal: Goal, limits: &Limits, beams: &[f64], covariance: &[f64]) -> Self {
         let (n, m) = (system.instance.elements, system.instance.antennas);
         let sensing = hermitian(covariance, m);
-        let beams: Vec<Vec<C>> = beams
-            .chunks_exact(2 * m)
-            .map(|w| w.chunks_exact(2).map(|x| C::new(x[0], x[1])).collect())
-            .collect();
+        let beams: Vec<Vec<C>> =
+            beams.chunks_exact(2 * m).map(|w| w.chunks_exact(2).map(|x| C::new(x[0], x[1])).collect()).collect();
         let total = System::total(&beams, &sensing);
         let rows = |rows: &[C]| Matrix::from_row_slice(n, m, rows);
         let apply = |f: &Matrix, w: &[C]| super::heard::image(f, w);
@@ -95,6 +95,7 @@ impl AtTransmit {
             factors: Vec::new(),
             principal: Vec::new(),
             scratch: vec![C::default(); n],
+            last: vec![Matrix::identity(n, n); system.instance.surfaces],
         }
     }
 
@@ -200,6 +201,7 @@ impl AtTransmit {
         }
         program.scalar_at_most(excess, most + 1.0);
         program.objective(excess);
+        program.set_settings(HermitianSettings { tolerance: 1e-9, ..HermitianSettings::default() });
         let solution = program.solve();
         if !solution.status.has_optimum() {
             return None;
@@ -403,15 +405,14 @@ impl LevelSet for AtTransmit {
         self.factors.clear();
         self.principal.clear();
         for surface in 0..self.forms.len() {
-            let n = self.system.instance.elements;
-            let mut theta = Matrix::identity(n, n);
             if !self.forms[surface].users.is_empty() {
-                let forms = &self.forms[surface];
-                let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, &theta).1).collect();
+                let (forms, theta) = (&self.forms[surface], &self.last[surface]);
+                let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, theta).1).collect();
                 let Some((reached, over, best)) = self.ascend_one(surface, level, &disturbed) else { return Ok(None) };
                 (next, bound) = (next.min(reached), bound.min(over));
-                theta = best;
+                self.last[surface] = best;
             }
+            let theta = self.last[surface].clone();
             self.keep(&theta);
         }
         self.sampled(out);

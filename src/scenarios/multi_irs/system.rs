@@ -49,9 +49,8 @@ impl System {
             let rows = &instance.base_station_irs_channel[surface * n * m..(surface + 1) * n * m];
             rows.chunks_exact(m).enumerate().flat_map(|(i, row)| row.iter().map(move |g| weight(i) * g)).collect()
         };
-        let user_rows = (0..l * k)
-            .map(|user| channel(user / k, &|i| instance.irs_user_channel[user * n + i].conj()))
-            .collect();
+        let user_rows =
+            (0..l * k).map(|user| channel(user / k, &|i| instance.irs_user_channel[user * n + i].conj())).collect();
         let spacing = instance.element_spacing_wavelengths;
         let target_rows = (0..l)
             .map(|surface| {

@@ -13,7 +13,9 @@
 //! where it is smaller than the number of antennas. The bound is that of the multipliers ([`HermitianProgram::bound`]).
 
 use crate::conic::Sense;
-use crate::conic::hermitian::{ComplexExpression, HermitianProgram, HermitianRow, HermitianSettings, HermitianVariable};
+use crate::conic::hermitian::{
+    ComplexExpression, HermitianProgram, HermitianRow, HermitianSettings, HermitianVariable,
+};
 use crate::conic::hermitian::{HermitianSolution, ScalarVariable};
 
 use super::extended;
@@ -67,7 +69,7 @@ pub(super) enum Outcome {
     /// Found.
     Best(Box<Transmit>),
     /// Proven infeasible: the least power is above the budget.
-    Infeasible(LeastPower),
+    Infeasible,
     /// The solver gave up.
     Failed(&'static str),
 }
@@ -77,14 +79,36 @@ impl System {
     pub(super) fn transmit(&self, heard: &Heard, limits: &Limits, target: Target) -> Outcome {
         let least = least_power(&heard.users, &limits.sinr, self.instance.communication_noise_power, limits.power);
         if least.power > limits.power {
-            return Outcome::Infeasible(least);
+            return Outcome::Infeasible;
         }
         let program = TransmitProgram::new(self, heard, limits, target, None);
         match program.solve(&least) {
             Some(best) => Outcome::Best(Box::new(best)),
-            // A program that cannot be solved may still have designs: those of least power.
-            None => Outcome::Failed("the semidefinite program could not be solved"),
+            // Where no CRB is finite, or the solver gave up, there are still the beams of least power.
+            None => match self.fallback(heard, &least, limits, target) {
+                Some(design) => Outcome::Best(Box::new(design)),
+                None => Outcome::Failed("the semidefinite program could not be solved"),
+            },
         }
+    }
+
+    /// Beams of least power, scaled to the budget where users cannot cancel a sensing signal, with all other power in
+    /// all directions alike; no bound is claimed.
+    fn fallback(&self, heard: &Heard, least: &LeastPower, limits: &Limits, target: Target) -> Option<Transmit> {
+        let (beams, covariance) = self.least_power_beams(least, limits)?;
+        let total = System::total(&beams, &covariance);
+        let users = limits.sinr.len();
+        Some(Transmit {
+            value: self.largest_bound(heard, &total, target),
+            beams,
+            covariance,
+            matrices: vec![None; users],
+            total,
+            bound: 0.0,
+            targets: vec![0.0; self.instance.surfaces],
+            floors: vec![0.0; users],
+            rank: 1,
+        })
     }
 
     /// The best powers of beams in given directions (one a user with a floor), and the best sensing covariance.
@@ -130,7 +154,7 @@ fn basis<'a>(vectors: impl Iterator<Item = &'a Vec<C>>, dimension: usize) -> Mat
     let mut columns: Vec<Vec<C>> = Vec::new();
     for vector in vectors {
         let norm = squared(vector).sqrt();
-        if !(norm > 0.0) || columns.len() == dimension {
+        if norm.is_nan() || norm <= 0.0 || columns.len() == dimension {
             continue;
         }
         let mut rest: Vec<C> = vector.iter().map(|x| x / norm).collect();
@@ -383,7 +407,7 @@ impl<'a> TransmitProgram<'a> {
             matrices.iter_mut().flatten().for_each(|w| *w *= factor);
             *rest *= factor;
         }
-        let Some(beams) = &least.beams else { return };
+        let Some(beams) = least.beams.as_ref().filter(|_| least.power > 0.0) else { return };
         let noise = self.system.instance.communication_noise_power;
         let spare = noise * (power / least.power - 1.0);
         let mut share = 0.0_f64;
@@ -433,7 +457,7 @@ impl<'a> TransmitProgram<'a> {
             let g = &self.heard.users[user];
             let beam = image(w, g);
             let power = dot(g, &beam).re;
-            if !(power > 0.0) {
+            if power.is_nan() || power <= 0.0 {
                 return None;
             }
             beams[user] = beam.iter().map(|x| x / power.sqrt()).collect();

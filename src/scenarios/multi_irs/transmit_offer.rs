@@ -39,6 +39,14 @@ impl System {
     /// A feasible design at given phases: the beams of least power; what is left goes to all directions where users can
     /// cancel it, else to the beams.
     pub(super) fn least_power_design(&self, least: &LeastPower, limits: &Limits, phases: &[f64]) -> Option<Design> {
+        let (beams, covariance) = self.least_power_beams(least, limits)?;
+        let mut design = self.silent(phases);
+        self.write(&beams, &covariance, &mut design);
+        Some(design)
+    }
+
+    /// Its beams and covariance.
+    pub(super) fn least_power_beams(&self, least: &LeastPower, limits: &Limits) -> Option<(Vec<Vec<C>>, Matrix)> {
         let m = self.instance.antennas;
         let mut beams = least.beams.clone()?;
         let mut covariance = Matrix::zeros(m, m);
@@ -49,9 +57,7 @@ impl System {
             let factor = (limits.power / least.power).sqrt();
             beams.iter_mut().flatten().for_each(|x| *x *= factor);
         }
-        let mut design = self.silent(phases);
-        self.write(&beams, &covariance, &mut design);
-        Some(design)
+        Some((beams, covariance))
     }
 
     /// The design with the least violation at infeasible phases, by beams: all SINRs at the same share of their limits;
@@ -82,7 +88,14 @@ impl System {
     }
 }
 
-/// What proves that no beams reach the floors at given phases: uplink powers whose sum bounds the least power.
+/// What proves that no beams reach the floors at given phases: uplink powers whose sum bounds the least power; that
+/// itself, where it is at most a billion budgets.
+fn infeasible_at(system: &System, heard: &Heard, limits: &Limits) -> Certificate {
+    let noise = system.instance.communication_noise_power;
+    infeasibility(&least_power(&heard.users, &limits.sinr, noise, 1e9 * limits.power), limits)
+}
+
+/// Uplink powers whose sum bounds the least power.
 pub(super) fn infeasibility(least: &LeastPower, limits: &Limits) -> Certificate {
     let values = vec![
         ("least_power", vec![least.power]),
@@ -118,9 +131,7 @@ impl Feasibility for AtPhases {
         let least = least_power(&heard.users, &self.limits.sinr, noise, self.limits.power);
         if least.power > self.limits.power {
             let (least_violating, ratio) = self.system.least_violating(&heard, &self.limits, &self.phases);
-            // Reported as it is: the least power itself, where it is finite.
-            let whole = least_power(&heard.users, &self.limits.sinr, noise, 1e9 * self.limits.power);
-            let certificate = infeasibility(&whole, &self.limits);
+            let certificate = infeasible_at(&self.system, &heard, &self.limits);
             return Ok(Feasible::No { least_violating, ratio, certificate });
         }
         Ok(match self.system.least_power_design(&least, &self.limits, &self.phases) {
@@ -144,10 +155,10 @@ impl Exact for AtPhases {
                 let certificate = self.certificate(&best);
                 Ok(ExactOutcome::Optimal { bound: best.bound, certificate })
             }
-            Outcome::Infeasible(least) => {
+            Outcome::Infeasible => {
                 let (design, _) = self.system.least_violating(&heard, &self.limits, &self.phases);
                 out.copy_from(&design);
-                Ok(ExactOutcome::Infeasible { certificate: infeasibility(&least, &self.limits) })
+                Ok(ExactOutcome::Infeasible { certificate: infeasible_at(&self.system, &heard, &self.limits) })
             }
             Outcome::Failed(why) => Err(Error::Numerical(why.into())),
         }
@@ -175,7 +186,7 @@ impl Lift for AtPhases {
                 self.found = Some(best);
                 Relaxed::Solved { bound, rank, exact: true, certificate }
             }
-            Outcome::Infeasible(least) => Relaxed::Infeasible(infeasibility(&least, &self.limits)),
+            Outcome::Infeasible => Relaxed::Infeasible(infeasible_at(&self.system, &heard, &self.limits)),
             Outcome::Failed(why) => Relaxed::Failed(why.into()),
         })
     }
@@ -213,7 +224,7 @@ pub(super) fn zero_forcing(heard: &Heard, limits: &Limits) -> Option<Vec<Vec<C>>
         return Some(directions);
     }
     let norms: Vec<f64> = active.iter().map(|u| squared(&heard.users[*u]).sqrt()).collect();
-    if norms.iter().any(|n| !(*n > 0.0)) {
+    if norms.iter().any(|n| n.is_nan() || *n <= 0.0) {
         return None;
     }
     let g = Matrix::from_fn(m, active.len(), |i, j| heard.users[active[j]][i] / norms[j]);

@@ -32,11 +32,15 @@ pub(super) struct LeastPower {
 pub(super) fn least_power(g: &[Vec<C>], limits: &[f64], noise: f64, most: f64) -> LeastPower {
     let m = g.first().map_or(0, Vec::len);
     let active: Vec<usize> = (0..g.len()).filter(|u| limits[*u] > 0.0).collect();
+    if active.is_empty() {
+        let beams = Some(vec![vec![C::default(); m]; g.len()]);
+        return LeastPower { power: 0.0, multipliers: vec![0.0; g.len()], beams };
+    }
     let scaled: Vec<Vec<C>> = active.iter().map(|u| g[*u].iter().map(|x| x / noise.sqrt()).collect()).collect();
     let mut lambda = vec![0.0; active.len()];
     let mut multipliers = vec![0.0; g.len()];
     let mut inverse = Matrix::identity(m, m);
-    let mut settled = active.is_empty();
+    let mut settled = false;
     for _ in 0..STEPS {
         if settled {
             break;
