@@ -13,6 +13,7 @@ use crate::driver::StopRules;
 use crate::error::Result;
 use crate::math::RandomStream;
 use crate::problem::Problem;
+use crate::references::Reference;
 use crate::structure::{Capability, Certificate, Refusal};
 
 /// A solver's parameters, and what it needs. In a config it is a table with its name as `type`.
@@ -79,6 +80,9 @@ pub enum Step {
 pub struct Requirement {
     /// Capabilities that must all be there.
     pub capabilities: Vec<Capability>,
+    /// Capabilities of which one must be there, the first that is offered is used; the second of the pair says whether
+    /// it serves problems with limits. Empty for no such need.
+    pub one_of: Vec<(Capability, bool)>,
     /// Whether every free block must be continuous.
     pub continuous: bool,
     /// Whether the driver lets the model prove infeasibility first, and then does not begin. Off for solvers that
@@ -95,6 +99,11 @@ impl Requirement {
     /// Problems that offer these capabilities.
     pub fn capabilities(capabilities: &[Capability]) -> Self {
         Self { capabilities: capabilities.to_vec(), ..Self::anything() }
+    }
+
+    /// Problems that offer one of these capabilities; those without `true` only where there are no limits.
+    pub fn one_of(capabilities: &[(Capability, bool)]) -> Self {
+        Self { one_of: capabilities.to_vec(), ..Self::anything() }
     }
 
     /// Only continuous blocks.
@@ -114,6 +123,21 @@ impl Requirement {
         for capability in &self.capabilities {
             let offer = problem.structure().offers(*capability);
             offer.map_err(|why| Refusal::new(format!("it needs `{}`: {why}", capability.name())))?;
+        }
+        let limited = problem.limits() > 0;
+        let mut missing = Vec::new();
+        for (capability, with_limits) in &self.one_of {
+            match problem.structure().offers(*capability) {
+                Ok(()) if *with_limits || !limited => {
+                    missing.clear();
+                    break;
+                }
+                Ok(()) => missing.push(format!("`{}` serves it only without limits", capability.name())),
+                Err(why) => missing.push(format!("no `{}`: {why}", capability.name())),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(Refusal::new(format!("there is {}", missing.join("; "))));
         }
         if self.continuous {
             let spec = problem.spec();
@@ -189,6 +213,8 @@ pub struct SolverEntry {
     pub default: fn() -> Box<dyn Optimizer>,
     /// The JSON Schema of its parameters; its description says what the solver does, and names the source.
     pub schema: fn() -> Schema,
+    /// What to cite where it was used.
+    pub references: &'static [Reference],
 }
 
 inventory::collect!(SolverEntry);
@@ -203,15 +229,19 @@ pub fn solvers() -> Vec<(String, &'static SolverEntry)> {
 /// Makes a solver known to the program: `isacopt list`, `describe` and every config.
 ///
 /// The type implements `Default`, `schemars::JsonSchema` and, under `#[typetag::serde(name = "...")]`,
-/// [`Optimizer`](crate::Optimizer).
+/// [`Optimizer`](crate::Optimizer). What to cite may follow: `solver!(Mine, references = [MY_PAPER])`.
 #[macro_export]
 macro_rules! solver {
-    ($type:ty) => {
+    ($type:ty $(,)?) => {
+        $crate::solver!($type, references = []);
+    };
+    ($type:ty, references = [$($reference:expr),* $(,)?]) => {
         $crate::inventory::submit! {
             $crate::optimizer::SolverEntry {
                 name: || $crate::optimizer::Optimizer::typetag_name(&<$type>::default()).to_string(),
                 default: || Box::new(<$type>::default()),
                 schema: || $crate::schemars::schema_for!($type),
+                references: &[$($reference),*],
             }
         }
     };

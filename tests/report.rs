@@ -149,9 +149,11 @@ fn write_folders_to_look_at() {
         ("crossed", Made { sweeps: crossed, ..Made::usual() }),
         ("large", Made { sweeps: powers, ..Made::usual() }),
         ("named", Made { sweeps: ["zf", "mrt"].map(|p| one("scenario.precoder", p)).into(), ..Made::usual() }),
+        ("simulated", Made { monte_carlo: true, ..Made::usual() }),
         ("infeasible", Made { feasible: |_, _, _| false, ..Made::usual() }),
     ] {
         made.write(&target.join(name));
         report::write(&target.join(name)).unwrap();
+        report::draw(&target.join(name)).unwrap();
     }
 }

@@ -5,16 +5,20 @@
 //! interrupted.
 
 mod check;
+mod cite;
 mod comparison;
 mod describe;
 mod draw;
 mod evaluate;
 mod list;
+mod new;
+mod plot;
 mod run;
 mod schema;
 mod setting;
 mod solve;
 mod validate;
+mod verify;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -45,7 +49,11 @@ enum Command {
     Draw(draw::Arguments),
     Describe(describe::Arguments),
     Validate(validate::Arguments),
+    Verify(verify::Arguments),
     Schema(schema::Arguments),
+    New(new::Arguments),
+    Plot(plot::Arguments),
+    Cite(cite::Arguments),
 }
 
 impl Command {
@@ -60,7 +68,11 @@ impl Command {
             Self::Draw(arguments) => draw::run(&arguments),
             Self::Describe(arguments) => describe::run(&arguments),
             Self::Validate(arguments) => validate::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
+            Self::New(arguments) => new::run(&arguments),
+            Self::Plot(arguments) => plot::run(&arguments),
+            Self::Cite(arguments) => cite::run(&arguments),
         }
         .map(|()| true)
     }

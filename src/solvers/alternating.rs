@@ -17,7 +17,7 @@ use crate::error::{Error, InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem};
-use crate::structure::Structure;
+use crate::structure::{Capability, Structure};
 
 /// Alternating (block-coordinate) optimization: each iteration goes through the blocks or groups in order and solves for
 /// each with the rest held fixed, by any solver that fits. Which candidates are taken is `accept`: by default one may be
@@ -79,7 +79,10 @@ impl Default for Alternating {
 #[typetag::serde(name = "alternating")]
 impl Optimizer for Alternating {
     fn requires(&self) -> Requirement {
-        Requirement::anything()
+        match self.blocks.is_empty() {
+            true => Requirement::capabilities(&[Capability::Blocks]),
+            false => Requirement::anything(),
+        }
     }
 
     fn stop_rules(&self) -> StopRules {
@@ -191,11 +194,13 @@ impl Iterate for Rounds {
     /// One round through all blocks.
     fn step(&mut self, budget: &Budget) -> Result<Step> {
         let before = self.incumbent.value();
+        let spent = self.evaluations();
         for at in 0..self.blocks.len() {
-            if budget.exhausted(0) {
+            let used = self.evaluations() - spent;
+            if budget.exhausted(used) {
                 return Ok(Step::Advanced);
             }
-            self.solve_block(at, budget)?;
+            self.solve_block(at, budget, used)?;
         }
         let after = self.incumbent.value();
         self.idle = if self.improved(&before, &after) { 0 } else { self.idle + 1 };
@@ -218,7 +223,7 @@ impl Iterate for Rounds {
 }
 
 impl Rounds {
-    fn solve_block(&mut self, at: usize, budget: &Budget) -> Result<()> {
+    fn solve_block(&mut self, at: usize, budget: &Budget, used: u64) -> Result<()> {
         let entry = &mut self.blocks[at];
         let problem = restrict(&self.problem, &entry.block, &self.current)?;
         if problem.free().is_empty() {
@@ -232,6 +237,9 @@ impl Rounds {
         let mut rules = entry.stop.clone();
         if let Some(left) = budget.seconds_left() {
             rules.max_seconds = Some(rules.max_seconds.map_or(left, |own| own.min(left)));
+        }
+        if let Some(left) = budget.evaluations.map(|left| left.saturating_sub(used)) {
+            rules.max_evaluations = Some(rules.max_evaluations.map_or(left, |own| own.min(left)));
         }
         let run = Run {
             start: Some(self.current.clone()),

@@ -14,7 +14,7 @@ use crate::error::{Error, InputError, Result};
 use crate::math::{Descent, RandomStream};
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::Problem;
-use crate::structure::{Eliminated, Elimination, Gradient};
+use crate::structure::{Capability, Eliminated, Elimination, Gradient};
 
 /// Limited-memory BFGS on the manifold of the free blocks: phases are angles on circles (which are flat, so that steps in
 /// the angle are exact), other blocks Euclidean. Where the model eliminates a group (`elimination`), the search has the
@@ -49,7 +49,7 @@ const FIRST_LENGTH: f64 = 0.1;
 #[typetag::serde(name = "manifold")]
 impl Optimizer for Manifold {
     fn requires(&self) -> Requirement {
-        Requirement::anything()
+        Requirement::one_of(&[(Capability::Elimination, true), (Capability::Gradient, false)])
     }
 
     fn stop_rules(&self) -> StopRules {
@@ -78,14 +78,7 @@ impl Optimizer for Manifold {
         self.check()?;
         let oracle = match (&problem.structure().elimination, &problem.structure().gradient) {
             (Ok(factory), _) => Oracle::Eliminating(factory()),
-            (Err(_), Ok(factory)) => {
-                let gradient = factory();
-                if gradient.rows() > 0 {
-                    let reason = "without `elimination` it takes no constraints; the problem has some".into();
-                    return Err(Error::Refused { solver: "manifold".into(), reason });
-                }
-                Oracle::Gradient(gradient)
-            }
+            (Err(_), Ok(factory)) => Oracle::Gradient(factory()),
             (Err(one), Err(two)) => {
                 let reason = format!("it needs `elimination` ({one}) or `gradient` ({two})");
                 return Err(Error::Refused { solver: "manifold".into(), reason });

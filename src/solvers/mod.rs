@@ -2,12 +2,13 @@
 //! [`Structure`](crate::Structure).
 
 pub mod alternating;
-#[allow(dead_code)] // argmin uses the rest
+pub mod argmin;
 mod augmented_lagrangian;
 pub mod baseline;
 mod coordinates;
 pub mod dinkelbach;
 pub mod exact;
+mod finite_differences;
 pub mod global_search;
 mod incumbent;
 pub mod majorization_minimization;
