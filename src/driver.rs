@@ -176,6 +176,7 @@ impl Work<'_, '_> {
         let feasible = violation <= FEASIBLE;
         let known = self.run.bound.as_ref();
         outcome.bound = self.iterate.bound().or(known.map(|b| b.value)).filter(|_| status != Status::Infeasible);
+        outcome.bound_restricted = self.iterate.bound().is_some() && self.iterate.bound_is_restricted();
         if outcome.certificate.is_none() && self.iterate.bound().is_none() && outcome.bound.is_some() {
             outcome.certificate = known.map(|b| b.certificate.to_json());
         }

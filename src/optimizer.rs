@@ -49,6 +49,11 @@ pub trait Iterate: Send {
         None
     }
 
+    /// Whether that bound holds only for the solver's restriction of the problem (blocks that it holds fixed).
+    fn bound_is_restricted(&self) -> bool {
+        false
+    }
+
     /// Designs judged so far.
     fn evaluations(&self) -> u64;
 }
@@ -75,6 +80,9 @@ pub enum Step {
 pub struct Requirement {
     /// Capabilities that must all be there.
     pub capabilities: Vec<Capability>,
+    /// Capabilities of which one must be there, the first that is offered is used; the second of the pair says whether
+    /// it serves problems with limits. Empty for no such need.
+    pub one_of: Vec<(Capability, bool)>,
     /// Whether every free block must be continuous.
     pub continuous: bool,
     /// Whether every free block must be discrete.
@@ -93,6 +101,11 @@ impl Requirement {
     /// Problems that offer these capabilities.
     pub fn capabilities(capabilities: &[Capability]) -> Self {
         Self { capabilities: capabilities.to_vec(), ..Self::anything() }
+    }
+
+    /// Problems that offer one of these capabilities; those without `true` only where there are no limits.
+    pub fn one_of(capabilities: &[(Capability, bool)]) -> Self {
+        Self { one_of: capabilities.to_vec(), ..Self::anything() }
     }
 
     /// Only continuous blocks.
@@ -118,6 +131,21 @@ impl Requirement {
         for capability in &self.capabilities {
             let offer = problem.structure().offers(*capability);
             offer.map_err(|why| Refusal::new(format!("it needs `{}`: {why}", capability.name())))?;
+        }
+        let limited = problem.limits() > 0;
+        let mut missing = Vec::new();
+        for (capability, with_limits) in &self.one_of {
+            match problem.structure().offers(*capability) {
+                Ok(()) if *with_limits || !limited => {
+                    missing.clear();
+                    break;
+                }
+                Ok(()) => missing.push(format!("`{}` serves it only without limits", capability.name())),
+                Err(why) => missing.push(format!("no `{}`: {why}", capability.name())),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(Refusal::new(format!("there is {}", missing.join("; "))));
         }
         let spec = problem.spec();
         for block in problem.model().space().blocks().iter().filter(|b| !spec.fixed.contains_key(&b.name)) {
@@ -151,6 +179,16 @@ impl Budget {
     /// Without limits.
     pub fn unlimited() -> Self {
         Self::default()
+    }
+
+    /// The flag that stops the run, for runs inside it.
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The seconds that are left until the deadline, where there is one; at least a nanosecond.
+    pub fn seconds_left(&self) -> Option<f64> {
+        self.deadline.map(|d| d.saturating_duration_since(Instant::now()).as_secs_f64().max(1e-9))
     }
 
     /// Whether to return from a long step now, having spent so many evaluations in it.

@@ -3,3 +3,4 @@
 pub mod cell_free;
 pub mod irs_no_isac;
 pub mod monostatic;
+pub mod multi_irs;

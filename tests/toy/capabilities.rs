@@ -1,9 +1,14 @@
 //! What the toys offer beyond evaluation.
 
+use isacopt::conic::Sense;
+use isacopt::conic::hermitian::HermitianProgram;
 use isacopt::structure::{
-    Bound, Exact, ExactOutcome, Feasibility, Feasible, Gradient, Majorizer, ProvenBound, Structure,
+    Ascent, Bound, Exact, ExactOutcome, Feasibility, Feasible, Gradient, LevelSet, Lift, Majorizer, ProvenBound,
+    Reached, Relaxed, Structure,
 };
-use isacopt::{Certificate, Design, Error, ProblemSpec, Result};
+use isacopt::{Certificate, Design, Error, Evaluation, ProblemSpec, RandomStream, Result};
+use nalgebra::DMatrix;
+use num_complex::Complex;
 
 use super::{BUDGET, TARGET};
 
@@ -165,9 +170,75 @@ impl Gradient for Phasors {
     fn constraints(&mut self, _: &Design, _: &mut [f64], _: &mut [f64]) {}
 }
 
-/// The phases' gradient.
+/// `|sum e^{j (phase + offset)}|² = x^H C x` with `C` of ones turned by the offsets, relaxed to `tr(C X)`, `X_nn = 1`.
+struct PhasorLift {
+    solution: Option<DMatrix<Complex<f64>>>,
+}
+
+impl Lift for PhasorLift {
+    fn relax(&mut self) -> Result<Relaxed> {
+        let turned = |i: usize| Complex::from_polar(1.0, 0.7 * (i * i) as f64);
+        let c = DMatrix::from_fn(5, 5, |i, j| turned(i).conj() * turned(j));
+        let mut program = HermitianProgram::new(Sense::Maximize);
+        let x = program.matrix(5);
+        program.trace_at_most(x, 5.0);
+        (0..5).for_each(|i| {
+            program.equal(x.entry(i, i), 1.0);
+        });
+        program.objective(x.inner(&c));
+        let solution = program.solve();
+        self.solution = Some(solution.matrix(x).clone());
+        let bound = program.bound(&solution.dual);
+        Ok(Relaxed::Solved { bound, rank: 1, exact: false, certificate: certificate("dual", bound) })
+    }
+    fn recover(&mut self, _: usize, _: Option<&mut RandomStream>, out: &mut Design) {
+        let Some(x) = &self.solution else { return };
+        let eigen = x.clone().symmetric_eigen();
+        let principal = eigen.eigenvectors.column(eigen.eigenvalues.imax()).clone_owned();
+        out.iter_mut().zip(principal.iter()).for_each(|(phase, x)| *phase = x.arg());
+    }
+    fn judge(&mut self, _: usize, design: &Design) -> Evaluation {
+        let (re, im) = phasors(design);
+        Evaluation { objective: re * re + im * im, violation: 0.0 }
+    }
+}
+
+/// The phases' gradient and lift.
 pub fn phases() -> Structure {
-    Structure { gradient: Ok(Box::new(|| Box::new(Phasors))), ..Structure::none("gradients alone") }
+    Structure {
+        gradient: Ok(Box::new(|| Box::new(Phasors))),
+        lift: Ok(Box::new(|| Box::new(PhasorLift { solution: None }))),
+        ..Structure::none("gradients and a lift alone")
+    }
+}
+
+/// Two blocks to alternate over.
+pub fn blocks() -> Structure {
+    Structure { blocks: Ok(vec!["x".into(), "y".into()]), ..Structure::none("blocks alone") }
+}
+
+/// `max min(3 - x, x + 1)` on x: levels, with a step to the middle.
+struct Tent;
+
+impl LevelSet for Tent {
+    fn range(&mut self) -> Result<(f64, f64)> {
+        Ok((0.0, 10.0))
+    }
+    fn at(&mut self, level: f64, out: &mut Design) -> Result<Reached> {
+        out[0] = 1.0;
+        Ok(if level <= 2.0 { Reached::Yes } else { Reached::No(certificate("closed_form", 2.0)) })
+    }
+    fn ascend(&mut self, level: f64, out: &mut Design) -> Result<Option<Ascent>> {
+        // Half of the way, as a relaxation that is not tight would.
+        out[0] = 1.0;
+        let bound = if level >= 2.0 { 2.0 } else { 10.0 };
+        Ok(Some(Ascent { level: 2.0_f64.min(level + 1.0), bound, certificate: certificate("closed_form", bound) }))
+    }
+}
+
+/// Levels of the tent.
+pub fn tent() -> Structure {
+    Structure { level_set: Ok(Box::new(|| Box::new(Tent))), ..Structure::none("levels alone") }
 }
 
 struct Contradiction;

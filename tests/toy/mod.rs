@@ -298,6 +298,36 @@ pub fn failing() -> Toy {
     Toy { name: "failing", judge, optimum: None, ..budget_black_box() }
 }
 
+/// `min sum (x - 1)² + (y + 2)² + x y` over two blocks: a bowl that is tilted between them.
+pub fn tilted() -> Toy {
+    let domain = || Domain::Box { lower: vec![-10.0; 4], upper: vec![10.0; 4] };
+    let space = DesignSpace::new(vec![
+        Block::new("x", &[4], domain(), 1.0, "the first"),
+        Block::new("y", &[4], domain(), 1.0, "the second"),
+    ]);
+    let spec = ProblemSpec::new("height", vec![]);
+    let mut toy = black_box("tilted", space, vec![metric("height").minimize()], spec, |x, out| {
+        let (x, y) = x.split_at(4);
+        out[0] = x.iter().zip(y).map(|(x, y)| (x - 1.0).powi(2) + (y + 2.0).powi(2) + x * y).sum();
+    });
+    // 2 (x - 1) + y = 0, 2 (y + 2) + x = 0: x = 8/3, y = -10/3.
+    toy.optimum = Some(4.0 * ((5.0f64 / 3.0).powi(2) + (4.0f64 / 3.0).powi(2) - 80.0 / 9.0));
+    toy.offers = Some(Arc::new(|_| capabilities::blocks()));
+    toy
+}
+
+/// `max min(3 - x, x + 1)`, with its levels.
+pub fn tent() -> Toy {
+    let domain = Domain::Box { lower: vec![-5.0], upper: vec![5.0] };
+    let spec = ProblemSpec::new("height", vec![]);
+    let mut toy = black_box("tent", block(&[1], domain, 1.0), vec![metric("height").maximize()], spec, |x, out| {
+        out[0] = (3.0 - x[0]).min(x[0] + 1.0);
+    });
+    toy.optimum = Some(2.0);
+    toy.offers = Some(Arc::new(|_| capabilities::tent()));
+    toy
+}
+
 /// Every toy.
 pub fn all() -> Vec<Toy> {
     vec![
@@ -316,6 +346,8 @@ pub fn all() -> Vec<Toy> {
         infeasible(false),
         undefined(),
         half_defined(),
+        tilted(),
+        tent(),
         failing(),
     ]
 }

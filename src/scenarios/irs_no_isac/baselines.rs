@@ -9,8 +9,8 @@ use crate::design::Design;
 use crate::error::{InputError, Result};
 use crate::instance::found;
 use crate::math::RandomStream;
-use crate::model::{Baseline, Named};
-use crate::problem::ProblemSpec;
+use crate::model::{Baseline, Named, Reported};
+use crate::problem::{Problem, ProblemSpec};
 
 /// One uniform draw of all phase levels, with the matched beam.
 pub(super) struct RandomPhases(pub Arc<System>);
@@ -21,11 +21,23 @@ impl Baseline for RandomPhases {
     }
 
     /// The draw of seed 0, for starts; runs draw from their own stream.
-    fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
-        self.draw(problem, parameters, &mut RandomStream::solver(0, 0))
+    fn design(&self, _problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
+        self.draw(parameters, &mut RandomStream::solver(0, 0))
     }
 
-    fn draw(&self, _problem: &ProblemSpec, parameters: &Value, random: &mut RandomStream) -> Result<Design> {
+    fn run(
+        &self,
+        _problem: &Problem,
+        _start: Option<&Design>,
+        random: &mut RandomStream,
+        parameters: &Value,
+    ) -> Result<Reported> {
+        Ok(Reported { design: self.draw(parameters, random)?, bound: None, optimal: false })
+    }
+}
+
+impl RandomPhases {
+    fn draw(&self, parameters: &Value, random: &mut RandomStream) -> Result<Design> {
         match parameters {
             Value::Null => {}
             Value::Object(object) => {
