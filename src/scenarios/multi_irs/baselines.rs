@@ -18,10 +18,13 @@ use crate::model::{Baseline, Named, Reported};
 use crate::problem::{Problem, ProblemSpec};
 
 /// The named starts.
-pub(super) const STARTS: [Named; 1] = [Named {
-    name: "spectral",
-    description: "phases toward the best rank-one covariance of the closed-form bound, with the best beams for them",
-}];
+pub(super) const STARTS: [Named; 2] = [
+    Named {
+        name: "spectral",
+        description: "phases toward the best rank-one covariance of the closed-form bound, with the best beams for them",
+    },
+    Named { name: "random_phases", description: "random phases (always the same ones), with the best beams for them" },
+];
 
 /// Iterations of the sensing-only search.
 const SENSING_STEPS: usize = 60;
@@ -236,7 +239,7 @@ impl SensingOnly {
 
 /// The starting design of a name.
 pub(super) fn start(system: &Arc<System>, name: &str, problem: &ProblemSpec) -> Option<Result<Design>> {
-    if name != "spectral" {
+    if !STARTS.iter().any(|start| start.name == name) {
         return None;
     }
     let aim = match Aim::of(problem, system) {
@@ -244,5 +247,10 @@ pub(super) fn start(system: &Arc<System>, name: &str, problem: &ProblemSpec) -> 
         Err(why) => return Some(Err(refused("start", why.to_string()))),
     };
     let target = target(&aim, system);
-    Some(Whole { system: Arc::clone(system), limits: aim.limits }.start(target))
+    let whole = Whole { system: Arc::clone(system), limits: aim.limits.clone() };
+    let phases = match name {
+        "spectral" => whole.spectral_phases(),
+        _ => phases(system, &aim, None, &mut RandomStream::keyed(0, "phases", "multi_irs", 0, 0)),
+    };
+    Some(whole.start(phases, target))
 }

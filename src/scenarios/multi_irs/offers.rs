@@ -154,9 +154,8 @@ impl Whole {
         descent.value < 0.0
     }
 
-    /// The exact transmit side at the spectral phases, moved to feasible ones where they are not.
-    pub fn start(&self, target: Target) -> Result<Design> {
-        let mut phases = self.spectral_phases();
+    /// The exact transmit side at given phases, moved to feasible ones where they are not.
+    pub fn start(&self, mut phases: Vec<f64>, target: Target) -> Result<Design> {
         let mut outcome = self.system.transmit(&self.system.heard(&phases), &self.limits, target);
         if matches!(outcome, Outcome::Infeasible) && self.make_feasible(&mut phases) {
             outcome = self.system.transmit(&self.system.heard(&phases), &self.limits, target);
@@ -279,7 +278,7 @@ impl Exact for ExtendedOptimum {
         // Not certified, which does not mean that it is not optimal: the best transmit side at phases of least power.
         let mut phases = self.0.spectral_phases();
         if !self.0.make_feasible(&mut phases) {
-            out.copy_from(&self.0.start(Target::Extended)?);
+            out.copy_from(&self.0.start(phases, Target::Extended)?);
             return Ok(ExactOutcome::Optimal { bound: free.bound, certificate });
         }
         out.copy_from(&system.silent(&phases));

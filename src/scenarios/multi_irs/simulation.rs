@@ -15,8 +15,8 @@ use crate::simulation::{Simulation, SimulationFactory};
 
 type C = Complex<f64>;
 
-/// Samples a user: real and imaginary part of `y s^*`, and `|y|²`.
-const PER_USER: usize = 3;
+/// Samples a user: the power of the part of `y` that its own symbol caused, and of the rest.
+const PER_USER: usize = 2;
 
 /// A design taken apart.
 #[derive(Clone)]
@@ -92,6 +92,8 @@ impl Simulation for MultiIrsSimulation {
         for (user, symbol) in self.symbols.iter().enumerate() {
             let surface = user / users;
             let mut received = stream.complex_normal(instance.communication_noise_power);
+            let mut own = C::default();
+            let alone: Vec<C> = sent.beams.column(user).iter().map(|w| w * symbol).collect();
             for element in 0..n {
                 let at = (surface * n + element) * m;
                 let incident = |x: &[C]| -> C {
@@ -103,10 +105,12 @@ impl Simulation for MultiIrsSimulation {
                     wave -= incident(&self.sensing);
                 }
                 let onward = instance.irs_user_channel[user * n + element].conj();
-                received += onward * Complex::cis(sent.phases[surface * n + element]) * wave;
+                let reflected = onward * Complex::cis(sent.phases[surface * n + element]);
+                received += reflected * wave;
+                own += reflected * incident(&alone);
             }
-            let product = received * symbol.conj();
-            out[PER_USER * user..PER_USER * (user + 1)].copy_from_slice(&[product.re, product.im, received.norm_sqr()]);
+            out[PER_USER * user] = own.norm_sqr();
+            out[PER_USER * user + 1] = (received - own).norm_sqr();
         }
         out[PER_USER * self.symbols.len()] = self.transmitted.iter().map(|x| x.norm_sqr()).sum();
     }
@@ -115,8 +119,7 @@ impl Simulation for MultiIrsSimulation {
         let streams = self.symbols.len();
         let (mut least, mut ratio) = (f64::INFINITY, f64::INFINITY);
         for (user, moments) in mean.chunks_exact(PER_USER).take(streams).enumerate() {
-            let desired = moments[0] * moments[0] + moments[1] * moments[1];
-            let sinr = desired / (moments[2] - desired);
+            let sinr = moments[0] / moments[1];
             out[user] = sinr;
             least = least.min(sinr);
             let limits = &self.setup.instance.sinr_limit;
