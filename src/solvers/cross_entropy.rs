@@ -162,13 +162,12 @@ impl Categories {
     }
 
     /// Writes the levels that 32 random bits each choose: how many thresholds they reach. All coordinates at once,
-    /// without branches.
+    /// without branches; a threshold that none should reach is reached by one word of 2^32.
     fn choose(&self, words: &[u32], levels: &mut [u32]) {
         levels.fill(0);
         for thresholds in self.thresholds.chunks_exact(words.len().max(1)) {
             for ((level, word), threshold) in levels.iter_mut().zip(words).zip(thresholds) {
-                // The largest number stands for a threshold that is never reached.
-                *level += u32::from(word >= threshold) & u32::from(*threshold != u32::MAX);
+                *level += u32::from(word >= threshold);
             }
         }
     }
@@ -216,7 +215,7 @@ impl Sampling {
         }
         self.categories.choose(&self.words, &mut self.chosen);
         for ((x, level), coordinate) in row.iter_mut().zip(&self.chosen).zip(&self.levels) {
-            *x = f64::from(*level);
+            *x = f64::from((*level).min(coordinate.levels - 1));
             self.candidate[coordinate.index] = *x;
         }
         if !self.mean.is_empty() {

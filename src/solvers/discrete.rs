@@ -47,6 +47,8 @@ pub(crate) struct DiscreteSearch {
     problem: Arc<Problem>,
     coordinates: Vec<LevelCoordinate>,
     judge: Judge,
+    /// +1 where more is better.
+    sign: f64,
     design: Design,
     value: Evaluation,
     evaluations: u64,
@@ -61,7 +63,8 @@ impl DiscreteSearch {
         };
         let value = Evaluation { objective: f64::NAN, violation: f64::INFINITY };
         let coordinates = level_coordinates(problem);
-        let mut it = Self { problem: Arc::clone(problem), coordinates, judge, design, value, evaluations: 0 };
+        let sign = problem.direction().sign();
+        let mut it = Self { problem: Arc::clone(problem), coordinates, judge, sign, design, value, evaluations: 0 };
         it.reload()?;
         Ok(it)
     }
@@ -111,6 +114,7 @@ impl DiscreteSearch {
     }
 
     /// The value after changing one coordinate, by its place in [`DiscreteSearch::coordinates`].
+    #[inline]
     pub(crate) fn peek(&mut self, coordinate: usize, level: f64) -> Result<Evaluation> {
         self.evaluations += 1;
         let index = self.coordinates[coordinate].index;
@@ -159,7 +163,9 @@ impl DiscreteSearch {
             let mut best = (self.value, current);
             for level in (0..levels).map(f64::from).filter(|level| *level != current) {
                 let value = self.peek(at, level)?;
-                if self.improves(&value, &best.0) {
+                // Most changes make a feasible design worse: one comparison tells.
+                let worse = best.0.violation == 0.0 && self.sign * value.objective <= self.sign * best.0.objective;
+                if !worse && self.improves(&value, &best.0) {
                     best = (value, level);
                 }
             }

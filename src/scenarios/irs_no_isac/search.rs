@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use num_complex::Complex;
-
 use super::information::Inner;
 use super::task::Task;
 use crate::design::Design;
@@ -11,7 +9,7 @@ use crate::problem::Evaluation;
 use crate::structure::Incremental;
 
 /// Tables up to this many entries are worth their memory.
-const LARGEST_TABLE: usize = 1 << 16;
+const LARGEST_TABLE: usize = 1 << 14;
 
 /// A design under search.
 pub(super) struct Walker {
@@ -20,8 +18,8 @@ pub(super) struct Walker {
     inner: Inner,
     /// (y, z) of each element.
     places: Vec<(f64, f64)>,
-    /// `c_l w^s` of each element and level; empty where that would be long.
-    terms: Vec<Complex<f64>>,
+    /// What each element adds at each level; empty where that would be long.
+    terms: Vec<Inner>,
 }
 
 /// The whole number that a level is; levels lie in their domain, far below 2^32.
@@ -38,40 +36,56 @@ impl Walker {
         let elements = system.coefficients.len();
         let columns = system.instance.irs.vertical;
         let places = (0..elements).map(|l| ((l / columns) as f64, (l % columns) as f64)).collect();
-        let mut terms = Vec::new();
+        let mut it = Self {
+            task: Arc::clone(task),
+            levels: vec![0; elements],
+            inner: Inner::default(),
+            places,
+            terms: Vec::new(),
+        };
         if elements * system.phasors.len() <= LARGEST_TABLE {
-            terms.extend(system.coefficients.iter().flat_map(|c| system.phasors.iter().map(move |w| c * w)));
+            let levels = system.phasors.len() as u32;
+            it.terms =
+                (0..elements).flat_map(|l| (0..levels).map(move |s| (l, s))).map(|(l, s)| it.term(l, s)).collect();
         }
-        Self { task: Arc::clone(task), levels: vec![0; elements], inner: Inner::default(), places, terms }
+        it
     }
 
     #[inline]
-    fn term(&self, element: usize, level: u32) -> Complex<f64> {
+    fn term(&self, element: usize, level: u32) -> Inner {
         let system = &self.task.system;
-        match self.terms.is_empty() {
-            false => self.terms[element * system.phasors.len() + level as usize],
-            true => system.coefficients[element] * system.phasors[level as usize],
+        if let Some(term) = self.terms.get(element * system.phasors.len() + level as usize) {
+            return *term;
         }
+        let (y, z) = self.places[element];
+        let gain = system.coefficients[element] * system.phasors[level as usize];
+        Inner { gain, y: gain * y, z: gain * z }
     }
 
     #[inline]
     fn moved(&self, coordinate: usize, level: u32) -> Inner {
-        let mut inner = self.inner;
-        let turn = self.term(coordinate, level) - self.term(coordinate, self.levels[coordinate]);
-        let (y, z) = self.places[coordinate];
-        inner.add(turn, y, z);
-        inner
+        let (new, old) = (self.term(coordinate, level), self.term(coordinate, self.levels[coordinate]));
+        let Inner { gain, y, z } = self.inner;
+        Inner { gain: gain + (new.gain - old.gain), y: y + (new.y - old.y), z: z + (new.z - old.z) }
     }
 }
 
 impl Incremental for Walker {
     fn load(&mut self, design: &Design) -> Evaluation {
+        for (level, x) in self.levels.iter_mut().zip(design.iter()) {
+            *level = whole(*x);
+        }
         let mut inner = Inner::default();
-        for l in 0..self.levels.len() {
-            let level = whole(design[l]);
-            self.levels[l] = level;
-            let (y, z) = self.places[l];
-            inner.add(self.term(l, level), y, z);
+        let mut add = |term: &Inner| {
+            inner.gain += term.gain;
+            inner.y += term.y;
+            inner.z += term.z;
+        };
+        if self.terms.is_empty() {
+            self.levels.iter().enumerate().for_each(|(l, level)| add(&self.term(l, *level)));
+        } else {
+            let rows = self.terms.chunks_exact(self.task.system.phasors.len());
+            rows.zip(&self.levels).for_each(|(row, level)| add(&row[*level as usize]));
         }
         self.inner = inner;
         self.task.evaluate(&self.inner)
