@@ -343,6 +343,119 @@ pub const MORE_THUENTE: Reference = Reference {
     ],
 };
 
+/// The cross-entropy method.
+pub const RUBINSTEIN: Reference = Reference {
+    key: "rubinstein-1999",
+    kind: "article",
+    authors: "Rubinstein, Reuven",
+    title: "The Cross-Entropy Method for Combinatorial and Continuous Optimization",
+    fields: &[
+        ("journal", "Methodology and Computing in Applied Probability"),
+        ("volume", "1"),
+        ("number", "2"),
+        ("pages", "127–190"),
+        ("year", "1999"),
+        ("doi", "10.1023/A:1010091220143"),
+    ],
+};
+
+/// Searches by exchanges from many starts.
+pub const LIN: Reference = Reference {
+    key: "lin-1965",
+    kind: "article",
+    authors: "Lin, Shen",
+    title: "Computer Solutions of the Traveling Salesman Problem",
+    fields: &[
+        ("journal", "Bell System Technical Journal"),
+        ("volume", "44"),
+        ("number", "10"),
+        ("pages", "2245–2269"),
+        ("year", "1965"),
+        ("doi", "10.1002/j.1538-7305.1965.tb04146.x"),
+    ],
+};
+
+/// Simulated annealing.
+pub const KIRKPATRICK: Reference = Reference {
+    key: "kirkpatrick-1983",
+    kind: "article",
+    authors: "Kirkpatrick, Scott and Gelatt, C. D. and Vecchi, M. P.",
+    title: "Optimization by Simulated Annealing",
+    fields: &[
+        ("journal", "Science"),
+        ("volume", "220"),
+        ("number", "4598"),
+        ("pages", "671–680"),
+        ("year", "1983"),
+        ("doi", "10.1126/science.220.4598.671"),
+    ],
+};
+
+/// Quasi-convex problems by bisection.
+pub const BOYD_VANDENBERGHE: Reference = Reference {
+    key: "boyd-vandenberghe-2004",
+    kind: "book",
+    authors: "Boyd, Stephen and Vandenberghe, Lieven",
+    title: "Convex Optimization",
+    fields: &[("publisher", "Cambridge University Press"), ("year", "2004"), ("doi", "10.1017/CBO9780511804441")],
+};
+
+/// Semidefinite relaxation with randomization.
+pub const LUO: Reference = Reference {
+    key: "luo-2010",
+    kind: "article",
+    authors: "Luo, Zhi-Quan and Ma, Wing-Kin and So, Anthony Man-Cho and Ye, Yinyu and Zhang, Shuzhong",
+    title: "Semidefinite Relaxation of Quadratic Optimization Problems",
+    fields: &[
+        ("journal", "IEEE Signal Processing Magazine"),
+        ("volume", "27"),
+        ("number", "3"),
+        ("pages", "20–34"),
+        ("year", "2010"),
+        ("doi", "10.1109/MSP.2010.936019"),
+    ],
+};
+
+/// The limited-memory update.
+pub const NOCEDAL: Reference = Reference {
+    key: "nocedal-1980",
+    kind: "article",
+    authors: "Nocedal, Jorge",
+    title: "Updating Quasi-Newton Matrices with Limited Storage",
+    fields: &[
+        ("journal", "Mathematics of Computation"),
+        ("volume", "35"),
+        ("number", "151"),
+        ("pages", "773–782"),
+        ("year", "1980"),
+        ("doi", "10.1090/S0025-5718-1980-0572855-7"),
+    ],
+};
+
+/// Searches on manifolds.
+pub const ABSIL: Reference = Reference {
+    key: "absil-2008",
+    kind: "book",
+    authors: "Absil, P.-A. and Mahony, R. and Sepulchre, R.",
+    title: "Optimization Algorithms on Matrix Manifolds",
+    fields: &[("publisher", "Princeton University Press"), ("year", "2008"), ("doi", "10.1515/9781400830244")],
+};
+
+/// Generalized fractional programming.
+pub const CROUZEIX_FERLAND: Reference = Reference {
+    key: "crouzeix-ferland-1991",
+    kind: "article",
+    authors: "Crouzeix, Jean-Pierre and Ferland, Jacques A.",
+    title: "Algorithms for Generalized Fractional Programming",
+    fields: &[
+        ("journal", "Mathematical Programming"),
+        ("volume", "52"),
+        ("pages", "191–207"),
+        ("year", "1991"),
+        ("doi", "10.1007/BF01582887"),
+    ],
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ use crate::error::{Error, InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::Problem;
+use crate::references::BOYD_VANDENBERGHE;
 use crate::structure::{Capability, Certificate, LevelSet, Reached};
 
 /// Bisection over the level of a quasi-convex objective: the model answers whether a feasible design reaches a level,
@@ -83,7 +84,7 @@ impl Optimizer for Bisection {
     }
 }
 
-crate::solver!(Bisection);
+crate::solver!(Bisection, references = [BOYD_VANDENBERGHE]);
 
 struct Bracket {
     bracket: f64,

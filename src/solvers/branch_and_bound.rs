@@ -15,6 +15,7 @@ use crate::error::{Error, InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Problem, STRICT};
+use crate::references::LAND_DOIG;
 use crate::structure::{Branching, Capability, Certificate, Node};
 
 /// Nodes between two looks at the budget.
@@ -94,7 +95,7 @@ impl Optimizer for BranchAndBound {
     }
 }
 
-crate::solver!(BranchAndBound);
+crate::solver!(BranchAndBound, references = [LAND_DOIG]);
 
 /// A waiting subset: `key` is its bound, signed so that more is better.
 struct Waiting {

@@ -13,6 +13,7 @@ use crate::error::{InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem};
+use crate::references::LIN;
 
 /// Multi-start coordinate descent (1-opt): each coordinate in turn takes its best level, until no single change
 /// improves; then again from a random design. With `two_opt` a descent ends where no change of two coordinates
@@ -59,7 +60,7 @@ impl Optimizer for CoordinateDescent {
     }
 }
 
-crate::solver!(CoordinateDescent);
+crate::solver!(CoordinateDescent, references = [LIN]);
 
 struct Descents {
     settings: CoordinateDescent,

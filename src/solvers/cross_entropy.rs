@@ -15,6 +15,7 @@ use crate::error::{InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem, STRICT};
+use crate::references::RUBINSTEIN;
 use crate::structure::Incremental;
 
 /// The cross-entropy method (Rubinstein 1999, doi:10.1023/A:1010091220143; for discrete phases Algorithm 1 of paper 002):
@@ -121,7 +122,7 @@ impl Optimizer for CrossEntropy {
     }
 }
 
-crate::solver!(CrossEntropy);
+crate::solver!(CrossEntropy, references = [RUBINSTEIN]);
 
 /// Independent categorical distributions of all discrete coordinates.
 struct Categories {

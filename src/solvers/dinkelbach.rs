@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::Problem;
+use crate::references::CROUZEIX_FERLAND;
 use crate::structure::{Capability, Certificate, LevelSet};
 
 /// Dinkelbach's method for the least of several ratios: superlinear where bisection halves. Each step maximizes the
@@ -80,7 +81,7 @@ impl Optimizer for Dinkelbach {
     }
 }
 
-crate::solver!(Dinkelbach);
+crate::solver!(Dinkelbach, references = [CROUZEIX_FERLAND]);
 
 struct Ratios {
     problem: Arc<Problem>,

@@ -14,6 +14,7 @@ use crate::error::{Error, InputError, Result};
 use crate::math::{Descent, RandomStream};
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::Problem;
+use crate::references::{ABSIL, NOCEDAL};
 use crate::structure::{Capability, Eliminated, Elimination, Gradient};
 
 /// Limited-memory BFGS on the manifold of the free blocks: phases are angles on circles (which are flat, so that steps in
@@ -121,7 +122,7 @@ impl Optimizer for Manifold {
     }
 }
 
-crate::solver!(Manifold);
+crate::solver!(Manifold, references = [NOCEDAL, ABSIL]);
 
 enum Oracle {
     Eliminating(Box<dyn Elimination>),

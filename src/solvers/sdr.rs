@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem, STRICT};
+use crate::references::LUO;
 use crate::structure::{Capability, Certificate, Feasible, Lift, Relaxed};
 
 /// Semidefinite relaxation with Gaussian randomization: the relaxation's value is a proven bound, and the best of the
@@ -96,7 +97,7 @@ impl Optimizer for Sdr {
     }
 }
 
-crate::solver!(Sdr);
+crate::solver!(Sdr, references = [LUO]);
 
 /// What the relaxation gave.
 struct Solved {

@@ -13,6 +13,7 @@ use crate::error::{InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem, STRICT};
+use crate::references::KIRKPATRICK;
 
 /// Changes between two looks at the budget.
 const POLL: u64 = 64;
@@ -99,7 +100,7 @@ impl Optimizer for SimulatedAnnealing {
     }
 }
 
-crate::solver!(SimulatedAnnealing);
+crate::solver!(SimulatedAnnealing, references = [KIRKPATRICK]);
 
 enum Walk {
     /// All free coordinates are levels.
