@@ -84,8 +84,11 @@ impl Incremental for Walker {
         if self.terms.is_empty() {
             self.levels.iter().enumerate().for_each(|(l, level)| add(&self.term(l, *level)));
         } else {
-            let rows = self.terms.chunks_exact(self.task.system.phasors.len());
-            rows.zip(&self.levels).for_each(|(row, level)| add(&row[*level as usize]));
+            let (count, mut row) = (self.task.system.phasors.len(), 0);
+            for level in &self.levels {
+                add(&self.terms[row + *level as usize]);
+                row += count;
+            }
         }
         self.inner = inner;
         self.task.evaluate(&self.inner)
