@@ -1,5 +1,6 @@
 //! The cross-entropy method over discrete and continuous blocks.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rand::Rng;
@@ -111,6 +112,7 @@ impl Optimizer for CrossEntropy {
             bits: Vec::new(),
             words: vec![0; levels.len()],
             chosen: vec![0; levels.len()],
+            adjacent: adjacent(&levels),
             keys: Vec::with_capacity(samples),
             levels,
             quick_evaluations: 0,
@@ -132,6 +134,10 @@ struct Categories {
     /// Threshold s of all coordinates, then threshold s + 1 of all: the sums of the probabilities up to each level, times
     /// 2^32. A coordinate with fewer levels than others never reaches those beyond.
     thresholds: Vec<u32>,
+    /// The most levels that a coordinate has.
+    most: usize,
+    /// Whether all have so many.
+    uniform: bool,
 }
 
 impl Categories {
@@ -145,7 +151,9 @@ impl Categories {
             first.push(probabilities.len());
         }
         let most = levels.iter().map(|c| c.levels as usize).max().unwrap_or(1);
-        let mut it = Self { first, probabilities, thresholds: vec![u32::MAX; (most - 1) * levels.len()] };
+        let uniform = levels.iter().all(|c| c.levels as usize == most);
+        let thresholds = vec![u32::MAX; (most - 1) * levels.len()];
+        let mut it = Self { first, probabilities, thresholds, most, uniform };
         it.sum();
         it
     }
@@ -166,12 +174,20 @@ impl Categories {
     /// without branches; a threshold that none should reach is reached by one word of 2^32.
     fn choose(&self, words: &[u32], levels: &mut [u32]) {
         levels.fill(0);
-        for thresholds in self.thresholds.chunks_exact(words.len().max(1)) {
+        let count = words.len();
+        for s in 0..self.most - 1 {
+            let thresholds = &self.thresholds[s * count..][..count];
             for ((level, word), threshold) in levels.iter_mut().zip(words).zip(thresholds) {
                 *level += u32::from(word >= threshold);
             }
         }
     }
+}
+
+fn adjacent(levels: &[LevelCoordinate]) -> Option<Range<usize>> {
+    let first = levels.first()?.index;
+    let follow = levels.iter().enumerate().all(|(i, c)| c.index == first + i);
+    follow.then_some(first..first + levels.len())
 }
 
 struct Sampling {
@@ -197,6 +213,8 @@ struct Sampling {
     bits: Vec<u8>,
     words: Vec<u32>,
     chosen: Vec<u32>,
+    /// Where the levels stand in a design, where they stand side by side.
+    adjacent: Option<Range<usize>>,
     /// Smaller is better: infeasible designs after feasible ones, then their violation or objective.
     keys: Vec<(bool, f64)>,
 }
@@ -215,9 +233,15 @@ impl Sampling {
             *word = u32::from_le_bytes([bits[0], bits[1], bits[2], bits[3]]);
         }
         self.categories.choose(&self.words, &mut self.chosen);
-        for ((x, level), coordinate) in row.iter_mut().zip(&self.chosen).zip(&self.levels) {
-            *x = f64::from((*level).min(coordinate.levels - 1));
-            self.candidate[coordinate.index] = *x;
+        for (x, level) in row.iter_mut().zip(&self.chosen) {
+            *x = f64::from(*level);
+        }
+        if !self.categories.uniform {
+            row.iter_mut().zip(&self.levels).for_each(|(x, c)| *x = x.min(f64::from(c.levels - 1)));
+        }
+        match &self.adjacent {
+            Some(range) => self.candidate[range.clone()].copy_from_slice(&row[..discrete]),
+            None => self.levels.iter().zip(&*row).for_each(|(c, x)| self.candidate[c.index] = *x),
         }
         if !self.mean.is_empty() {
             let point = &mut row[discrete..];

@@ -20,6 +20,8 @@
 //!
 //! The symbols enter through their second moments `W = sum [Re; Im] [Re; Im]^T` only. Cost: `O(1)`, whatever M and T.
 
+// The hot path of every search is inlined by force: calls that hand structures over in memory cost as much as the work.
+
 use std::f64::consts::PI;
 
 use num_complex::Complex;
@@ -81,13 +83,13 @@ pub struct Symmetric {
 
 impl Symmetric {
     /// `a + scale b`.
-    #[inline]
+    #[inline(always)]
     pub fn plus(self, scale: f64, b: Self) -> Self {
         Self { yy: self.yy + scale * b.yy, yz: self.yz + scale * b.yz, zz: self.zz + scale * b.zz }
     }
 
     /// The determinant; none where the matrix is singular to working precision or not finite.
-    #[inline]
+    #[inline(always)]
     pub fn determinant(self) -> Option<f64> {
         let product = self.yy * self.zz;
         let determinant = product - self.yz * self.yz;
@@ -96,7 +98,7 @@ impl Symmetric {
     }
 
     /// `tr(adj(self) b)`: the trace of `self^-1 b` times the determinant.
-    #[inline]
+    #[inline(always)]
     pub fn adjugate_trace(self, b: Self) -> f64 {
         self.zz * b.yy - 2.0 * self.yz * b.yz + self.yy * b.zz
     }
@@ -214,12 +216,12 @@ impl Observation {
     }
 
     /// `mean(m) G0 - G`.
-    #[inline]
+    #[inline(always)]
     fn difference(&self, inner: &Inner) -> [Complex<f64>; 2] {
         [inner.gain * self.mean[0] - inner.y, inner.gain * self.mean[1] - inner.z]
     }
 
-    #[inline]
+    #[inline(always)]
     fn terms(&self, inner: &Inner) -> Terms {
         let gain = inner.gain.norm_sqr();
         let offset = self.difference(inner).map(|d| d * inner.gain.conj());
@@ -296,7 +298,7 @@ impl Observation {
 
     /// `(CRLB_x, CRLB_angle)` of (13), (14) for `|a_B^H w|^2 = beam`, not cut at what counts as infinite; none where the
     /// information is singular.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pair(&self, inner: &Inner, beam: f64) -> Option<(f64, f64)> {
         let terms = self.terms(inner);
         let information = terms.aperture.plus(1.0, terms.seen);
@@ -310,7 +312,7 @@ impl Observation {
     }
 
     /// `V_xi` of (38), corrected: `zeta lg CRLB_x + (1 - zeta) lg CRLB_angle` for `|a_B^H w|^2 = beam`.
-    #[inline]
+    #[inline(always)]
     pub fn modified(&self, inner: &Inner, beam: f64, weight: f64) -> f64 {
         match self.pair(inner, beam) {
             Some((symbol, angle)) => combine(symbol, angle, weight),
@@ -366,7 +368,7 @@ impl Observation {
 
 /// `zeta lg symbol + (1 - zeta) lg angle`; a term of weight 0 counts 0 even where its bound is infinite, unless the
 /// information is singular altogether (an infinite `symbol`).
-#[inline]
+#[inline(always)]
 pub(super) fn combine(symbol: f64, angle: f64, weight: f64) -> f64 {
     // Written so that NaN is infinite, too.
     if !(symbol <= INFINITE && (angle <= INFINITE || weight >= 1.0)) {

@@ -23,7 +23,7 @@ pub(super) struct Walker {
 }
 
 /// The whole number that a level is; levels lie in their domain, far below 2^32.
-#[inline]
+#[inline(always)]
 fn whole(level: f64) -> u32 {
     // At 2^52 the unit is the last bit: no rounding, and no test for what cannot be.
     (level + 4_503_599_627_370_496.0).to_bits() as u32
@@ -51,7 +51,7 @@ impl Walker {
         it
     }
 
-    #[inline]
+    #[inline(always)]
     fn term(&self, element: usize, level: u32) -> Inner {
         let system = &self.task.system;
         if let Some(term) = self.terms.get(element * system.phasors.len() + level as usize) {
@@ -62,7 +62,7 @@ impl Walker {
         Inner { gain, y: gain * y, z: gain * z }
     }
 
-    #[inline]
+    #[inline(always)]
     fn moved(&self, coordinate: usize, level: u32) -> Inner {
         let (new, old) = (self.term(coordinate, level), self.term(coordinate, self.levels[coordinate]));
         let Inner { gain, y, z } = self.inner;
@@ -84,8 +84,11 @@ impl Incremental for Walker {
         if self.terms.is_empty() {
             self.levels.iter().enumerate().for_each(|(l, level)| add(&self.term(l, *level)));
         } else {
-            let rows = self.terms.chunks_exact(self.task.system.phasors.len());
-            rows.zip(&self.levels).for_each(|(row, level)| add(&row[*level as usize]));
+            let (count, mut row) = (self.task.system.phasors.len(), 0);
+            for level in &self.levels {
+                add(&self.terms[row + *level as usize]);
+                row += count;
+            }
         }
         self.inner = inner;
         self.task.evaluate(&self.inner)

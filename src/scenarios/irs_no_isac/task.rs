@@ -69,12 +69,17 @@ impl Task {
     }
 
     /// Objective and violation.
-    #[inline]
+    #[inline(always)]
     pub fn evaluate(&self, inner: &Inner) -> Evaluation {
         if self.plain {
             let weight = self.system.instance.communication_weight;
             return Evaluation { objective: self.system.observation.modified(inner, 1.0, weight), violation: 0.0 };
         }
+        self.evaluate_any(inner)
+    }
+
+    #[inline(never)]
+    fn evaluate_any(&self, inner: &Inner) -> Evaluation {
         let value = |metric| of_one_block(&self.system, inner, self.beam, metric);
         let objective = self.terms.iter().map(|(metric, weight)| weight * value(*metric)).sum();
         let missed =
