@@ -51,8 +51,9 @@ pub(super) fn multiply_adjoint(out: &mut Matrix, a: &Matrix, b: &Matrix) {
     matmul(view_mut(out), Accum::Replace, view(a).adjoint(), view(b), ONE, Par::Seq);
 }
 
+/// `out += factor a`.
 #[inline]
-fn axpy(out: &mut [C], factor: C, a: &[C]) {
+pub(super) fn axpy(out: &mut [C], factor: C, a: &[C]) {
     for (o, a) in out.iter_mut().zip(a) {
         o.re += factor.re * a.re - factor.im * a.im;
         o.im += factor.re * a.im + factor.im * a.re;
