@@ -136,13 +136,15 @@ fn every_config_is_fine_as_it_stands() {
     }
 }
 
-/// The closed forms hold at every config's points against the raw signals, whatever its scenario.
+/// The closed forms hold at the points of the first config of every folder against the raw signals, whatever its
+/// scenario. (All configs of a scenario share its closed forms, which have tests of their own.)
 #[test]
-fn every_config_passes_validation() {
-    for path in configs() {
+fn the_first_config_of_every_folder_passes_validation() {
+    let mut folders = std::collections::BTreeSet::new();
+    for path in configs().into_iter().filter(|path| folders.insert(path.parent().map(Path::to_path_buf))) {
         let config: Value = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let mut program = Command::new(env!("CARGO_BIN_EXE_isacopt"));
-        program.arg("validate").arg(&path).args(["--draws", "500", "--threads", "2", "--json"]);
+        program.arg("validate").arg(&path).args(["--draws", "300", "--threads", "2", "--json"]);
         for setting in quick(&config) {
             program.arg("--set").arg(setting);
         }

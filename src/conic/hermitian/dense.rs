@@ -51,8 +51,9 @@ pub(super) fn multiply_adjoint(out: &mut Matrix, a: &Matrix, b: &Matrix) {
     matmul(view_mut(out), Accum::Replace, view(a).adjoint(), view(b), ONE, Par::Seq);
 }
 
+/// `out += factor a`.
 #[inline]
-fn axpy(out: &mut [C], factor: C, a: &[C]) {
+pub(super) fn axpy(out: &mut [C], factor: C, a: &[C]) {
     for (o, a) in out.iter_mut().zip(a) {
         o.re += factor.re * a.re - factor.im * a.im;
         o.im += factor.re * a.im + factor.im * a.re;
@@ -190,7 +191,10 @@ pub(super) struct Lanczos {
 }
 
 /// More Lanczos steps than this are not taken: the caller verifies by a Cholesky factor anyway.
-const MOST_STEPS: usize = 30;
+const MOST_STEPS: usize = 24;
+
+/// An estimate whose change over two steps is below this, relative, is taken, and widened by it for safety.
+const SETTLED: f64 = 1e-2;
 
 impl Lanczos {
     pub fn new(n: usize) -> Self {
@@ -205,8 +209,8 @@ impl Lanczos {
     }
 }
 
-/// The least eigenvalue of `K d K^H` for Hermitian `d` and `K` an inverse Cholesky factor: exact to rounding up to 30
-/// rows, an estimate from above otherwise (to about 1 %).
+/// The least eigenvalue of `K d K^H` for Hermitian `d` and `K` an inverse Cholesky factor, to about 1 % and rather too
+/// low where it is negative.
 pub(super) fn least_eigenvalue(inverse_lower: &Matrix, d: &Matrix, work: &mut Lanczos) -> f64 {
     let n = d.nrows();
     let steps = n.min(MOST_STEPS);
@@ -228,21 +232,25 @@ pub(super) fn least_eigenvalue(inverse_lower: &Matrix, d: &Matrix, work: &mut La
         let w = &mut work.one;
         work.diagonal[k] = v.iter().zip(w.iter()).map(|(v, w)| v.re * w.re + v.im * w.im).sum();
         size = size.max(work.diagonal[k].abs());
-        // Twice orthogonal to all before: short recurrences lose it.
-        for _ in 0..2 {
-            for earlier in known.chunks_exact(n) {
-                let projection: C = earlier.iter().zip(w.iter()).map(|(v, w)| v.conj() * w).sum();
-                axpy(w, -projection, earlier);
+        // Orthogonal to all before: short recurrences lose it.
+        for earlier in known.chunks_exact(n) {
+            let (mut re, mut im) = (0.0, 0.0);
+            for (v, w) in earlier.iter().zip(w.iter()) {
+                re += v.re * w.re + v.im * w.im;
+                im += v.re * w.im - v.im * w.re;
             }
+            axpy(w, C::new(-re, -im), earlier);
         }
         let norm = w.iter().map(|x| x.norm_sqr()).sum::<f64>().sqrt();
         let last = k + 1 == steps || norm <= 1e-13 * size.max(1e-300);
-        if last || k >= 6 && k % 2 == 0 {
+        if last || k >= 5 && k % 2 == 1 {
             let value = least_of_tridiagonal(&work.diagonal[..=k], &work.off[..k]);
-            let settled = (least - value).abs() <= 1e-2 * value.abs();
+            let settled = (least - value).abs() <= SETTLED * value.abs();
             least = value;
-            if last || settled && n > MOST_STEPS {
-                break;
+            if last || settled {
+                // A basis of the whole space, or an invariant one, leaves nothing to chance.
+                let exact = k + 1 == n || norm <= 1e-13 * size.max(1e-300);
+                return if exact || least >= 0.0 { least } else { least * (1.0 + SETTLED) };
             }
         }
         work.off[k] = norm;
@@ -370,8 +378,7 @@ mod tests {
             invert_lower(&l, &mut k);
             let direct = (&k * &d * k.adjoint()).symmetric_eigenvalues().min();
             let found = least_eigenvalue(&k, &d, &mut Lanczos::new(n));
-            let slack = if n > MOST_STEPS { 0.02 } else { 2e-4 };
-            assert!((found - direct).abs() < slack * direct.abs(), "{n}: {found} {direct}");
+            assert!((found - direct).abs() < 0.03 * direct.abs(), "{n}: {found} {direct}");
             assert!((least_eigenvalue_of(&d) - d.symmetric_eigenvalues().min()).abs() < 1e-11);
         }
     }

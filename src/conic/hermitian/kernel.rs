@@ -186,10 +186,7 @@ impl Cone {
             let image = if n > image.len() { &mut long[..] } else { &mut image[..n] };
             image.fill(ZERO);
             for (column, factor) in ys.chunks_exact(n).zip(v) {
-                for (o, a) in image.iter_mut().zip(column) {
-                    o.re += factor.re * a.re - factor.im * a.im;
-                    o.im += factor.re * a.im + factor.im * a.re;
-                }
+                super::dense::axpy(image, *factor, column);
             }
             for (i, x) in image.iter().enumerate().take(offset) {
                 out[(i, offset + j)] = *x;
@@ -260,10 +257,18 @@ impl Cone {
         let mut add = |i: usize, j: usize, value: f64| out[i.min(j) * m + i.max(j)] += value;
         for (j, row) in self.rows.iter().enumerate() {
             if self.whole[j] {
-                let t = &mut self.product;
-                t.fill(ZERO);
-                for (k, l, w) in &row.entries {
-                    t.column_mut(*l).iter_mut().zip(g.column(*k).iter()).for_each(|(t, g)| *t += w * g);
+                let (t, p) = (&mut self.product, g.nrows());
+                if 4 * row.entries.len() > p * p {
+                    self.sum.fill(ZERO);
+                    row.entries.iter().for_each(|(k, l, w)| self.sum[(*k, *l)] += w);
+                    super::dense::multiply(t, g, &self.sum);
+                } else {
+                    t.fill(ZERO);
+                    let (target, source) = (t.as_mut_slice(), g.as_slice());
+                    for (k, l, w) in &row.entries {
+                        let column = &mut target[l * p..(l + 1) * p];
+                        super::dense::axpy(column, *w, &source[k * p..(k + 1) * p]);
+                    }
                 }
                 super::dense::multiply(&mut self.transformed, t, h);
                 for other in &self.rows[j..] {

@@ -101,11 +101,10 @@ impl TransmitOnly {
         let heard = system.heard(&phases);
         match system.transmit(&heard, &aim.limits, target(aim, system)) {
             Outcome::Best(best) => Ok(reported(system, &phases, &best)),
-            Outcome::Infeasible => {
+            Outcome::Infeasible | Outcome::Failed(_) => {
                 let (design, _) = system.least_violating(&heard, &aim.limits, &phases);
                 Ok(Reported { design, bound: None, optimal: false })
             }
-            Outcome::Failed(why) => Err(Error::Numerical(why.into())),
         }
     }
 }

@@ -12,17 +12,23 @@
 //! the others (reference: structure 3). All matrices lie in the span of the `g` and `v` (structure 1), which is used
 //! where it is smaller than the number of antennas. The bound is that of the multipliers ([`HermitianProgram::bound`]).
 
-use crate::conic::Sense;
 use crate::conic::hermitian::{
     ComplexExpression, HermitianProgram, HermitianRow, HermitianSettings, HermitianVariable,
 };
 use crate::conic::hermitian::{HermitianSolution, ScalarVariable};
+use crate::conic::{Sense, Status};
 
 use super::extended;
 use super::heard::{Heard, Matrix, add_outer, dot, image, squared};
 use super::instance::{Receiver, Target};
 use super::system::{C, System};
 use super::uplink::{LeastPower, least_power};
+
+/// A relative gap above this asks for a second opinion.
+const CLOSED: f64 = 1e-4;
+
+/// Attempts at a recovery that holds every floor to rounding.
+const MENDS: usize = 6;
 
 /// What limits the transmit side.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,13 +88,18 @@ impl System {
             return Outcome::Infeasible;
         }
         let program = TransmitProgram::new(self, heard, limits, target, None);
-        match program.solve(&least) {
-            Some(best) => Outcome::Best(Box::new(best)),
-            // Where no CRB is finite, or the solver gave up, there are still the beams of least power.
-            None => match self.fallback(heard, &least, limits, target) {
-                Some(design) => Outcome::Best(Box::new(design)),
-                None => Outcome::Failed("the semidefinite program could not be solved"),
-            },
+        let best = program.solve(&least);
+        let closed = best.as_ref().is_some_and(|b| b.value - b.bound <= CLOSED * b.value);
+        // Where no CRB is finite, or the solver gave up, there are still the beams of least power.
+        let other = if closed { None } else { self.fallback(heard, &least, limits, target) };
+        match (best, other) {
+            (Some(best), Some(other)) if other.value < best.value => {
+                Outcome::Best(Box::new(Transmit { bound: best.bound, ..other }))
+            }
+            (Some(best), _) if best.value.is_finite() => Outcome::Best(Box::new(best)),
+            (_, Some(other)) => Outcome::Best(Box::new(other)),
+            (Some(best), None) => Outcome::Best(Box::new(best)),
+            (None, None) => Outcome::Failed("the semidefinite program could not be solved"),
         }
     }
 
@@ -301,7 +312,8 @@ impl<'a> TransmitProgram<'a> {
         if !(self.unit > 0.0 && self.unit.is_finite()) {
             return None;
         }
-        Some(self.program.solve()).filter(|s| s.status.has_optimum())
+        // A point that is not quite optimal is still mended to a design, and its bound is proven apart.
+        Some(self.program.solve()).filter(|s| s.status.has_optimum() || s.status == Status::Inaccurate)
     }
 
     /// A matrix of the span as one of the whole space.
@@ -325,9 +337,20 @@ impl<'a> TransmitProgram<'a> {
                 None => rest = x,
             }
         }
-        self.mend(&mut matrices, &mut rest, least);
-        let total = matrices.iter().flatten().fold(rest, |sum, w| sum + w);
-        let (beams, covariance) = self.recover(&matrices, &total)?;
+        let mut spare = vec![0.0; matrices.len()];
+        let mut attempt = 0;
+        let (total, beams, covariance) = loop {
+            self.mend(&mut matrices, &mut rest, least, &spare);
+            let total = matrices.iter().flatten().fold(rest.clone(), |sum, w| sum + w);
+            let (beams, covariance) = self.recover(&matrices, &total)?;
+            // The recovery's own rounding (clipped eigenvalues) may cost a floor: leave that much more room.
+            attempt += 1;
+            let misses: Vec<f64> = (0..spare.len()).map(|u| self.miss(&beams, &covariance, u)).collect();
+            if attempt == MENDS || misses.iter().all(|m| *m <= 1e-11) {
+                break (total, beams, covariance);
+            }
+            spare.iter_mut().zip(&misses).for_each(|(s, m)| *s += 2.0 * m);
+        };
         let realized = System::total(&beams, &covariance);
         let value = self.system.largest_bound(self.heard, &realized, self.target);
         let rank = matrices.iter().flatten().map(rank).max().unwrap_or(0);
@@ -399,7 +422,8 @@ impl<'a> TransmitProgram<'a> {
 
     /// Meets budget and floors that the solver missed by rounding: moves toward the point of least power, scaled to the
     /// whole budget, which has all floors to spare; by no more than the worst miss needs.
-    fn mend(&self, matrices: &mut [Option<Matrix>], rest: &mut Matrix, least: &LeastPower) {
+    /// `spare` is the share of a user's disturbance by which its floor is to be exceeded.
+    fn mend(&self, matrices: &mut [Option<Matrix>], rest: &mut Matrix, least: &LeastPower, spare: &[f64]) {
         let power = self.limits.power;
         let spent = matrices.iter().flatten().map(|w| w.trace().re).sum::<f64>() + rest.trace().re;
         if spent > power {
@@ -409,21 +433,22 @@ impl<'a> TransmitProgram<'a> {
         }
         let Some(beams) = least.beams.as_ref().filter(|_| least.power > 0.0) else { return };
         let noise = self.system.instance.communication_noise_power;
-        let spare = noise * (power / least.power - 1.0);
+        let room = noise * (power / least.power - 1.0);
         let mut share = 0.0_f64;
         for user in 0..matrices.len() {
             let g = &self.heard.users[user];
-            let mut held = -noise;
+            let (mut own, mut disturbed) = (0.0, noise);
             for (other, w) in matrices.iter().enumerate() {
                 let Some(w) = w else { continue };
                 let received = dot(g, &image(w, g)).re;
-                held += if other == user { received / self.limits.sinr[user] } else { -received };
+                if other == user { own = received / self.limits.sinr[user] } else { disturbed += received }
             }
             if self.system.instance.receiver == Receiver::TypeI {
-                held -= dot(g, &image(rest, g)).re;
+                disturbed += dot(g, &image(rest, g)).re;
             }
+            let held = own - disturbed * (1.0 + spare[user]);
             if matrices[user].is_some() && held < 0.0 {
-                share = share.max(-held / (spare - held));
+                share = share.max(-held / (room - held));
             }
         }
         if share > 0.0 && share < 1.0 {
@@ -437,6 +462,21 @@ impl<'a> TransmitProgram<'a> {
                 }
             }
         }
+    }
+
+    /// By how much beams miss a user's floor, relative to it.
+    fn miss(&self, beams: &[Vec<C>], covariance: &Matrix, user: usize) -> f64 {
+        let g = &self.heard.users[user];
+        let mut disturbed = self.system.instance.communication_noise_power;
+        disturbed +=
+            beams.iter().enumerate().filter(|(j, _)| *j != user).map(|(_, w)| dot(g, w).norm_sqr()).sum::<f64>();
+        if self.system.instance.receiver == Receiver::TypeI {
+            disturbed += dot(g, &image(covariance, g)).re.max(0.0);
+        }
+        if self.limits.sinr[user] <= 0.0 {
+            return 0.0;
+        }
+        1.0 - (dot(g, &beams[user]).norm_sqr() / disturbed / self.limits.sinr[user]).min(1.0)
     }
 
     fn floors(&self, solution: &HermitianSolution) -> Vec<f64> {

@@ -16,6 +16,9 @@ use super::system::C;
 /// Steps of the fixed point.
 const STEPS: usize = 3000;
 
+/// Newton's method is tried every so many steps: near the limit of what is feasible the fixed point is slow.
+const NEWTON_AFTER: usize = 40;
+
 /// The least power for SINR floors, and how it is reached.
 #[derive(Clone, Debug)]
 pub(super) struct LeastPower {
@@ -41,15 +44,19 @@ pub(super) fn least_power(g: &[Vec<C>], limits: &[f64], noise: f64, most: f64) -
     let mut multipliers = vec![0.0; g.len()];
     let mut inverse = Matrix::identity(m, m);
     let mut settled = false;
-    for _ in 0..STEPS {
+    for step in 1..=STEPS {
         if settled {
             break;
         }
-        let mut sum = Matrix::identity(m, m);
-        scaled.iter().zip(&lambda).for_each(|(g, l)| add_outer(&mut sum, *l, g));
-        match sum.cholesky() {
-            Some(factor) => inverse = factor.inverse(),
+        match inverse_sum(&scaled, &lambda, m) {
+            Some(found) => inverse = found,
             None => break,
+        }
+        if step % NEWTON_AFTER == 0
+            && let Some((exact, found)) = newton(&scaled, &active, limits, &lambda, m)
+        {
+            (lambda, inverse, settled) = (exact, found, true);
+            break;
         }
         let mut change = 0.0_f64;
         for ((g, l), user) in scaled.iter().zip(&mut lambda).zip(&active) {
@@ -68,6 +75,39 @@ pub(super) fn least_power(g: &[Vec<C>], limits: &[f64], noise: f64, most: f64) -
     let power = lambda.iter().sum();
     let beams = settled.then(|| downlink(&scaled, &active, limits, &inverse, g.len(), m)).flatten();
     LeastPower { power, multipliers, beams }
+}
+
+/// `(I + sum_j lambda_j g_j g_j^H)^-1`.
+fn inverse_sum(g: &[Vec<C>], lambda: &[f64], m: usize) -> Option<Matrix> {
+    let mut sum = Matrix::identity(m, m);
+    g.iter().zip(lambda).for_each(|(g, l)| add_outer(&mut sum, *l, g));
+    sum.cholesky().map(|factor| factor.inverse())
+}
+
+/// The fixed point by Newton's method from an iterate near it; none where that leads elsewhere.
+fn newton(g: &[Vec<C>], active: &[usize], limits: &[f64], lambda: &[f64], m: usize) -> Option<(Vec<f64>, Matrix)> {
+    let count = g.len();
+    let mut lambda = lambda.to_vec();
+    for _ in 0..12 {
+        let inverse = inverse_sum(g, &lambda, m)?;
+        let images: Vec<Vec<C>> = g.iter().map(|g| image(&inverse, g)).collect();
+        let share: Vec<f64> = active.iter().map(|u| 1.0 + 1.0 / limits[*u]).collect();
+        let next: Vec<f64> = (0..count).map(|k| 1.0 / (share[k] * dot(&g[k], &images[k]).re)).collect();
+        let miss: Vec<f64> = next.iter().zip(&lambda).map(|(n, l)| n - l).collect();
+        if miss.iter().zip(&lambda).all(|(d, l)| d.abs() <= 1e-12 * l) {
+            return Some((lambda, inverse));
+        }
+        let system = nalgebra::DMatrix::from_fn(count, count, |k, j| {
+            let slope = share[k] * next[k] * next[k] * dot(&g[k], &images[j]).norm_sqr();
+            if k == j { 1.0 - slope } else { -slope }
+        });
+        let step = system.lu().solve(&nalgebra::DVector::from_vec(miss))?;
+        lambda.iter_mut().zip(step.iter()).for_each(|(l, d)| *l += d);
+        if lambda.iter().any(|l| !(l.is_finite() && *l > 0.0)) {
+            return None;
+        }
+    }
+    None
 }
 
 /// Beams along the uplink's receivers, with the powers that meet every floor exactly.
