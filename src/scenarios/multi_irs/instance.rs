@@ -42,9 +42,9 @@ pub struct Instance {
     pub elements: usize,
     /// M.
     pub antennas: usize,
-    /// `G_l`, [L][N][M].
+    /// `G_l`, `[L][N][M]`.
     pub base_station_irs_channel: Vec<Complex<f64>>,
-    /// `h_lk`, [L][K][N].
+    /// `h_lk`, `[L][K][N]`.
     pub irs_user_channel: Vec<Complex<f64>>,
     /// `theta_l` in rad.
     pub target_direction: Vec<f64>,
@@ -64,7 +64,7 @@ pub struct Instance {
     pub sensing_noise_power: f64,
     /// `P_sum` in W, above 0.
     pub transmit_power: f64,
-    /// `Gamma_lk`, [L][K], 0 for no limit; none for sensing only.
+    /// `Gamma_lk`, `[L][K]`, 0 for no limit; none for sensing only.
     pub sinr_limit: Option<Vec<f64>>,
     /// The users' receivers.
     pub receiver: Receiver,

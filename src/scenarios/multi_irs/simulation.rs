@@ -21,7 +21,7 @@ const PER_USER: usize = 2;
 /// A design taken apart.
 #[derive(Clone)]
 struct Sent {
-    /// Phases, [L][N].
+    /// Phases, `[L][N]`.
     phases: Vec<f64>,
     /// M x LK.
     beams: DMatrix<C>,

@@ -20,12 +20,12 @@ use super::instance::Instance;
 /// A complex number.
 pub(super) type C = Complex<f64>;
 
-/// A drawn system with what every evaluation uses; rows are [N][M], row-major.
+/// A drawn system with what every evaluation uses; rows are `[N][M]`, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct System {
     /// The drawn numbers.
     pub instance: Instance,
-    /// `conj(h_lk,n) G_l[n, m]`, one a user, in the order [L][K].
+    /// `conj(h_lk,n) G_l[n, m]`, one a user, in the order `[L][K]`.
     pub user_rows: Vec<Vec<Complex<f64>>>,
     /// `a_n G_l[n, m]`, one an IRS.
     pub target_rows: Vec<Vec<Complex<f64>>>,
