@@ -350,7 +350,7 @@ fn scipy_reads_and_writes_the_same_bits() {
 import json, numpy as np
 from scipy.io import loadmat, savemat
 tree = json.load(open("rich.json"))["instance"]
-data = {k: v for k, v in loadmat("rich.mat", simplify_cells=True).items() if not k.startswith("__")}
+data = {k: v for k, v in loadmat("rich.mat", simplify_cells=True, uint16_codec="utf-16-le").items() if not k.startswith("__")}
 mine = data["instance"]
 want = np.array(tree["channel"]["re"]) + 1j * np.array(tree["channel"]["im"])
 assert mine["channel"].shape == (2, 3, 4) and mine["channel"].tobytes() == want.tobytes()
@@ -359,7 +359,7 @@ assert np.array(tree["extremes"]).tobytes() == mine["extremes"].tobytes()
 assert mine["single"] == 0.1 and mine["precoder"] == "zf" and data["description"] == "an étude"
 for name, packed in [("back.mat", True), ("plain.mat", False)]:
     savemat(name, data, do_compression=packed, oned_as="row")
-drop = {k: v for k, v in loadmat("drop.mat", simplify_cells=True).items() if not k.startswith("__")}
+drop = {k: v for k, v in loadmat("drop.mat", simplify_cells=True, uint16_codec="utf-16-le").items() if not k.startswith("__")}
 savemat("drop2.mat", drop)
 "#;
         std::fs::write(folder.path().join("s.py"), script).unwrap();
