@@ -1,3 +1,4 @@
 //! The published systems, one folder each. Scenarios know no solver.
 
+pub mod irs_massive_mimo;
 pub mod monostatic;

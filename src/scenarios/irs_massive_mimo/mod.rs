@@ -1,0 +1,100 @@
+//! IRS-aided massive MIMO ISAC (paper 000): a base station serves users by maximum-ratio transmission over composite
+//! channels with a reflecting surface, and finds a target by its echoes. The design is the surface's phases, chosen by
+//! statistics alone.
+
+mod correlation;
+mod figures;
+mod general;
+mod instance;
+mod metrics;
+mod planar;
+mod rank_one;
+mod scalars;
+mod system;
+
+pub use correlation::Correlation;
+pub use figures::{Figures, Traces};
+pub use instance::{Angles, Instance, Measured};
+pub use planar::{Direction, PlanarArray, SteeringConvention};
+pub use scalars::Scalars;
+pub use system::{General, RankOne, Statistics, System};
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::design::{Block, Design, DesignSpace, Domain};
+use crate::error::{Error, Result};
+use crate::metric::{MetricInfo, MetricSet, MetricValues};
+use crate::model::{SystemModel, Workspace};
+use crate::problem::{Constraint, ProblemSpec};
+use crate::structure::Structure;
+
+/// The IRS-aided massive MIMO system model.
+pub struct IrsMassiveMimo {
+    system: Arc<System>,
+    space: DesignSpace,
+    metrics: Vec<MetricInfo>,
+}
+
+impl IrsMassiveMimo {
+    /// The model of a drawn system.
+    ///
+    /// # Errors
+    /// Where the statistics of the base station cannot be computed.
+    pub fn new(instance: Instance) -> Result<Self> {
+        let (elements, users) = (instance.irs_array.len(), instance.users());
+        let phase = Block::new("irs_phase", &[elements], Domain::Phase, 1.0, "theta_n: phase of each IRS element");
+        Ok(Self {
+            system: Arc::new(System::new(instance)?),
+            space: DesignSpace::new(vec![phase]),
+            metrics: metrics::infos(users),
+        })
+    }
+
+    /// The drawn system.
+    pub fn system(&self) -> &Arc<System> {
+        &self.system
+    }
+}
+
+impl SystemModel for IrsMassiveMimo {
+    fn scenario(&self) -> &str {
+        "irs_massive_mimo"
+    }
+
+    fn instance(&self) -> Value {
+        self.system.instance.to_json()
+    }
+
+    fn space(&self) -> &DesignSpace {
+        &self.space
+    }
+
+    fn metrics(&self) -> &[MetricInfo] {
+        &self.metrics
+    }
+
+    fn workspace(&self) -> Workspace {
+        Workspace::new(metrics::Scratch::new(&self.system))
+    }
+
+    fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()> {
+        let misuse = |what: &str| Error::Numerical(format!("evaluate: {what}"));
+        let scratch = work.get::<metrics::Scratch>().ok_or_else(|| misuse("a workspace of another model"))?;
+        if design.len() != self.system.elements() {
+            return Err(misuse("a design of another space"));
+        }
+        metrics::evaluate(&self.system, design, wanted, scratch, out)
+    }
+
+    fn default_problem(&self) -> ProblemSpec {
+        let limit = self.system.instance.sensing_gain_limit;
+        let constraints = if limit > 0.0 { vec![Constraint::at_least("sensing_gain", limit)] } else { Vec::new() };
+        ProblemSpec::new("min_average_channel_gain", constraints)
+    }
+
+    fn structure(self: Arc<Self>, _problem: &ProblemSpec) -> Structure {
+        Structure::none("not built yet")
+    }
+}

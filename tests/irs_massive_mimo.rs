@@ -1,0 +1,101 @@
+//! IRS-aided massive MIMO: closed forms against each other and against expected numbers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use isacopt::instance::InstanceFile;
+use isacopt::scenarios::irs_massive_mimo::{Instance, IrsMassiveMimo, Measured};
+use isacopt::{Design, MetricSet, MetricValues, SystemModel};
+use num_complex::Complex;
+
+fn case(name: &str) -> (InstanceFile, Instance) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/irs_massive_mimo").join(name);
+    let file = InstanceFile::read(&path).unwrap();
+    let instance = Instance::from_json(&file.instance).unwrap();
+    (file, instance)
+}
+
+fn values(model: &IrsMassiveMimo, design: &Design) -> MetricValues {
+    let mut out = MetricValues::new(model.metrics());
+    let all = MetricSet::first(model.metrics().len());
+    model.evaluate(design, all, &mut model.workspace(), &mut out).unwrap();
+    out
+}
+
+/// The same system with its formulas written out as measured statistics.
+fn written_out(model: &IrsMassiveMimo) -> Instance {
+    let system = model.system();
+    let mut instance = system.instance.clone();
+    let (m, n) = (instance.base_station_array.len(), instance.irs_array.len());
+    let lag = |array: isacopt::scenarios::irs_massive_mimo::PlanarArray, i: usize, j: usize| {
+        array.correlation((i % array.rows).abs_diff(j % array.rows), (i / array.rows).abs_diff(j / array.rows))
+    };
+    let full = |array, size: usize, scale: f64| -> Vec<Complex<f64>> {
+        (0..size * size).map(|e| Complex::new(scale * lag(array, e / size, e % size), 0.0)).collect()
+    };
+    let direct = |scale: &f64| full(instance.base_station_array, m, *scale);
+    let reflected = |scale: &f64| full(instance.irs_array, n, *scale);
+    let los = (0..m * n).map(|e| system.steering[e / n] * system.irs_steering[e % n].conj());
+    instance.measured = Measured {
+        user_base_station_covariance: Some(instance.fading_user_base_station.iter().flat_map(direct).collect()),
+        irs_user_covariance: Some(instance.fading_user_irs.iter().flat_map(reflected).collect()),
+        irs_base_station_los: Some(los.collect()),
+        ..Measured::default()
+    };
+    instance
+}
+
+#[test]
+fn the_rank_one_form_is_the_general_one() {
+    for name in ["c01_tiny_components_convH.json", "c04_strong_correlation_mc.json", "c16_music_aligned.json"] {
+        let (file, instance) = case(name);
+        let fast = IrsMassiveMimo::new(instance).unwrap();
+        let slow = IrsMassiveMimo::new(written_out(&fast)).unwrap();
+        for value in file.designs.values() {
+            let design = fast.read_design(value, "designs").unwrap();
+            let (a, b) = (values(&fast, &design), values(&slow, &design));
+            for (i, info) in fast.metrics().iter().enumerate() {
+                for (x, y) in a.get(i).iter().zip(b.get(i)) {
+                    assert!((x - y).abs() <= 1e-10 * y.abs().max(1e-300), "{name} {}: {x} {y}", info.id);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn given_designs_have_the_expected_metrics() {
+    for name in [
+        "c01_tiny_components_convH.json",
+        "c04_strong_correlation_mc.json",
+        "c10_unconstrained_optimum.json",
+        "c16_music_aligned.json",
+    ] {
+        let (file, instance) = case(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/irs_massive_mimo").join(name);
+        let whole: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let model = Arc::new(IrsMassiveMimo::new(instance).unwrap());
+        for (label, value) in &file.designs {
+            let design = model.read_design(value, "designs").unwrap();
+            let got = values(&model, &design);
+            for (id, expected) in whole["expected"]["designs"][label]["metrics"].as_object().unwrap() {
+                let index = model.metrics().iter().position(|m| m.id == *id).unwrap();
+                let flat = |v: &serde_json::Value| -> Vec<f64> {
+                    fn walk(v: &serde_json::Value, out: &mut Vec<f64>) {
+                        match v {
+                            serde_json::Value::Array(items) => items.iter().for_each(|i| walk(i, out)),
+                            other => out.push(other.as_f64().unwrap()),
+                        }
+                    }
+                    let mut out = Vec::new();
+                    walk(v, &mut out);
+                    out
+                };
+                let (rtol, atol) = (expected["rtol"].as_f64().unwrap(), expected["atol"].as_f64().unwrap());
+                for (x, y) in got.get(index).iter().zip(flat(&expected["value"])) {
+                    assert!((x - y).abs() <= rtol * y.abs() + atol, "{name} {label} {id}: {x} {y}");
+                }
+            }
+        }
+    }
+}
