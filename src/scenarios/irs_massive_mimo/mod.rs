@@ -2,6 +2,7 @@
 //! channels with a reflecting surface, and finds a target by its echoes. The design is the surface's phases, chosen by
 //! statistics alone.
 
+mod config;
 mod correlation;
 mod figures;
 mod general;
@@ -12,6 +13,7 @@ mod rank_one;
 mod scalars;
 mod system;
 
+pub use config::IrsMassiveMimoConfig;
 pub use correlation::Correlation;
 pub use figures::{Figures, Traces};
 pub use instance::{Angles, Instance, Measured};
