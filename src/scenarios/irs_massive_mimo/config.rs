@@ -134,9 +134,7 @@ impl IrsMassiveMimoConfig {
         }
         check("users", (1..=1000).contains(&self.users), self.users.to_string(), "a whole number from 1 to 1000");
         let share = "a number from 0 to 1";
-        for (key, value) in
-            [("irs_amplitude", self.irs_amplitude), ("communication_share", self.communication_share)]
-        {
+        for (key, value) in [("irs_amplitude", self.irs_amplitude), ("communication_share", self.communication_share)] {
             check(key, (0.0..=1.0).contains(&value), value.to_string(), share);
         }
         for (key, value) in [

@@ -2,12 +2,18 @@
 //! channels with a reflecting surface, and finds a target by its echoes. The design is the surface's phases, chosen by
 //! statistics alone.
 
+mod baselines;
 mod config;
 mod correlation;
+mod echo;
+mod feasibility;
 mod figures;
+mod gain;
 mod general;
 mod instance;
+mod linearised;
 mod metrics;
+mod offers;
 mod planar;
 mod rank_one;
 mod scalars;
@@ -15,7 +21,9 @@ mod system;
 
 pub use config::IrsMassiveMimoConfig;
 pub use correlation::Correlation;
+pub use echo::{Echo, Needed};
 pub use figures::{Figures, Traces};
+pub use gain::Gains;
 pub use instance::{Angles, Instance, Measured};
 pub use planar::{Direction, PlanarArray, SteeringConvention};
 pub use scalars::Scalars;
@@ -28,13 +36,14 @@ use serde_json::Value;
 use crate::design::{Block, Design, DesignSpace, Domain};
 use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
-use crate::model::{SystemModel, Workspace};
+use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
 use crate::structure::Structure;
 
 /// The IRS-aided massive MIMO system model.
 pub struct IrsMassiveMimo {
     system: Arc<System>,
+    echo: Arc<Echo>,
     space: DesignSpace,
     metrics: Vec<MetricInfo>,
 }
@@ -47,8 +56,10 @@ impl IrsMassiveMimo {
     pub fn new(instance: Instance) -> Result<Self> {
         let (elements, users) = (instance.irs_array.len(), instance.users());
         let phase = Block::new("irs_phase", &[elements], Domain::Phase, 1.0, "theta_n: phase of each IRS element");
+        let system = Arc::new(System::new(instance)?);
         Ok(Self {
-            system: Arc::new(System::new(instance)?),
+            echo: Arc::new(Echo::new(&system)),
+            system,
             space: DesignSpace::new(vec![phase]),
             metrics: metrics::infos(users),
         })
@@ -96,7 +107,19 @@ impl SystemModel for IrsMassiveMimo {
         ProblemSpec::new("min_average_channel_gain", constraints)
     }
 
-    fn structure(self: Arc<Self>, _problem: &ProblemSpec) -> Structure {
-        Structure::none("not built yet")
+    fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
+        offers::structure(&self.system, &self.echo, problem)
+    }
+
+    fn starts(&self) -> Vec<Named> {
+        baselines::STARTS.to_vec()
+    }
+
+    fn start(&self, name: &str) -> Option<Result<Design>> {
+        baselines::start(&self.system, &self.echo, name).map(Ok)
+    }
+
+    fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
+        vec![Arc::new(baselines::SensingAligned(Arc::clone(&self.system), Arc::clone(&self.echo)))]
     }
 }

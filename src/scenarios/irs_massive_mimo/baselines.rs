@@ -1,0 +1,84 @@
+//! Named starts and the paper's comparison schemes.
+
+use std::f64::consts::PI;
+use std::sync::Arc;
+
+use num_complex::Complex;
+use serde_json::Value;
+
+use super::echo::Echo;
+use super::gain::Gains;
+use super::system::System;
+use crate::design::Design;
+use crate::error::{InputError, Result};
+use crate::model::{Baseline, Named};
+use crate::problem::ProblemSpec;
+
+/// The named starts.
+pub(super) const STARTS: [Named; 3] = [
+    Named { name: "plane_wave", description: "the plane wave over the surface with the largest average channel gain" },
+    Named { name: "sensing_aligned", description: "the phases of the largest gain of the echo channel" },
+    Named { name: "flat", description: "all phases 0" },
+];
+
+/// Plane waves are looked for on a grid of so many slopes an axis.
+const SLOPES: usize = 9;
+
+/// A start by name.
+pub(super) fn start(system: &System, echo: &Echo, name: &str) -> Option<Design> {
+    let mut phases = vec![0.0; system.elements()];
+    match name {
+        "plane_wave" => {
+            best_plane_wave(system, &Gains::new(system), &mut phases);
+            echo.turn(&mut phases);
+        }
+        "sensing_aligned" => echo.aligned(&mut phases),
+        "flat" => {}
+        _ => return None,
+    }
+    Some(Design::new(phases))
+}
+
+/// The phases `arg a_I + k . (m1, m2)` with the largest least gain, over a grid of slopes k: what a closed form of the
+/// line-of-sight term comes close to (a wave along the surface, not the one that is aligned with `a_I`).
+pub(super) fn best_plane_wave(system: &System, gains: &Gains, phases: &mut [f64]) {
+    let (rows, n) = (system.instance.irs_array.rows, phases.len());
+    let (mut theta, mut image) = (vec![Complex::default(); n], vec![Complex::default(); n]);
+    let mut best = f64::NEG_INFINITY;
+    for step in 0..SLOPES * SLOPES {
+        let slope = |i: usize| PI * (2.0 * i as f64 / (SLOPES - 1) as f64 - 1.0);
+        let (first, second) = (slope(step % SLOPES), slope(step / SLOPES));
+        for (i, (t, a)) in theta.iter_mut().zip(&system.irs_steering).enumerate() {
+            *t = a * Complex::cis(first * (i % rows) as f64 + second * (i / rows) as f64);
+        }
+        let mut least = f64::INFINITY;
+        for form in 0..gains.forms.len() {
+            gains.apply(form, &theta, &mut image);
+            let value: f64 = theta.iter().zip(&image).map(|(t, q)| (t.conj() * q).re).sum();
+            let users = (0..gains.users.len()).filter(|k| gains.users[*k].2 == form);
+            least = users.map(|k| gains.gain(k, value)).fold(least, f64::min);
+        }
+        if least > best {
+            best = least;
+            phases.iter_mut().zip(&theta).for_each(|(phase, t)| *phase = t.arg());
+        }
+    }
+}
+
+/// The phases of the largest `||u||²`, whatever the problem is.
+pub(super) struct SensingAligned(pub Arc<System>, pub Arc<Echo>);
+
+impl Baseline for SensingAligned {
+    fn named(&self) -> Named {
+        Named { name: "sensing_aligned", description: "the phases of the largest gain of the echo channel" }
+    }
+
+    fn design(&self, _problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
+        if let Some(unknown) = parameters.as_object().and_then(|o| o.keys().next()) {
+            return Err(InputError::unknown(unknown.as_str(), unknown, []).into());
+        }
+        let mut phases = vec![0.0; self.0.elements()];
+        self.1.aligned(&mut phases);
+        Ok(Design::new(phases))
+    }
+}
