@@ -73,7 +73,7 @@ fn beyond_gains(wanted: MetricSet) -> bool {
 }
 
 /// All figures of a phase vector.
-pub(super) fn figures<'a>(system: &System, phases: &[f64], rates: bool, work: &'a mut Scratch) -> Result<&'a Figures> {
+fn figures<'a>(system: &System, phases: &[f64], rates: bool, work: &'a mut Scratch) -> Result<&'a Figures> {
     match &system.statistics {
         Statistics::RankOne(basis) => {
             let scalars = Scalars::of(system, phases, rates, &mut work.phases);
@@ -86,6 +86,13 @@ pub(super) fn figures<'a>(system: &System, phases: &[f64], rates: bool, work: &'
     }
     work.figures.assemble(system, &work.traces);
     Ok(&work.figures)
+}
+
+/// All traces of a phase vector.
+pub(super) fn traces(system: &System, phases: &[f64]) -> Result<Traces> {
+    let mut work = Scratch::new(system);
+    figures(system, phases, true, &mut work)?;
+    Ok(work.traces)
 }
 
 /// Writes the wanted metrics of a phase vector.

@@ -17,6 +17,8 @@ mod offers;
 mod planar;
 mod rank_one;
 mod scalars;
+mod scans;
+mod simulation;
 mod system;
 
 pub use config::IrsMassiveMimoConfig;
@@ -38,6 +40,7 @@ use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
+use crate::simulation::SimulationFactory;
 use crate::structure::Structure;
 
 /// The IRS-aided massive MIMO system model.
@@ -105,6 +108,10 @@ impl SystemModel for IrsMassiveMimo {
         let limit = self.system.instance.sensing_gain_limit;
         let constraints = if limit > 0.0 { vec![Constraint::at_least("sensing_gain", limit)] } else { Vec::new() };
         ProblemSpec::new("min_average_channel_gain", constraints)
+    }
+
+    fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
+        simulation::RawChannels::new(&self.system, design).ok().map(simulation::RawChannels::factory)
     }
 
     fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
