@@ -10,6 +10,7 @@ use crate::error::{InputError, Result};
 use crate::metric::{Metric, MetricInfo, MetricSet, MetricValues};
 use crate::problem::ProblemSpec;
 use crate::radio::Signal;
+use crate::radio::music::Echoes;
 use crate::simulation::SimulationFactory;
 use crate::structure::Structure;
 
@@ -88,6 +89,11 @@ pub trait SystemModel: Send + Sync {
     /// Trials of an estimator from [`SystemModel::estimators`] at a design: simulations whose figures are mean square
     /// errors, each in the place of the CRLB that it is to be compared with.
     fn estimator(&self, _name: &str, _design: &Design) -> Option<SimulationFactory> {
+        None
+    }
+
+    /// The radar snapshots of a design and what MUSIC scans in them; none where there is no such receiver.
+    fn echoes(&self, _design: &Design) -> Option<Echoes> {
         None
     }
 
@@ -237,6 +243,9 @@ impl SystemModel for Extended {
     }
     fn estimator(&self, name: &str, design: &Design) -> Option<SimulationFactory> {
         self.model.estimator(name, design)
+    }
+    fn echoes(&self, design: &Design) -> Option<Echoes> {
+        self.model.echoes(design)
     }
     fn signals(&self, design: &Design) -> Vec<Signal> {
         self.model.signals(design)

@@ -99,3 +99,43 @@ fn given_designs_have_the_expected_metrics() {
         }
     }
 }
+
+#[test]
+fn spectra_and_peaks_are_the_expected_ones() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/irs_massive_mimo/c16_music_aligned.json");
+    let whole: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let expected = &whole["expected"]["music"];
+    let list = |key: &str| {
+        let axis = expected[key].as_array().unwrap().iter();
+        axis.map(|x| format!("{:?}", x.as_f64().unwrap())).collect::<Vec<_>>().join(",")
+    };
+    let music = |extra: &[&str]| -> serde_json::Value {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_isacopt"))
+            .arg("music")
+            .arg(&path)
+            .args(["--json", "--spectra"])
+            .args(extra)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice(&out.stdout).unwrap()
+    };
+    let got = music(&["--azimuth", &list("grid_azimuth"), "--elevation", &list("grid_elevation")]);
+    for name in ["spectrum_base_station", "spectrum_irs", "spectrum_base_station_direct_path_only"] {
+        let rtol = expected[name]["rtol"].as_f64().unwrap();
+        for (row, wanted) in got[name].as_array().unwrap().iter().zip(expected[name]["value"].as_array().unwrap()) {
+            for (x, y) in row.as_array().unwrap().iter().zip(wanted.as_array().unwrap()) {
+                let (x, y) = (x.as_f64().unwrap(), y.as_f64().unwrap());
+                assert!((x - y).abs() <= rtol * y, "{name}: {x} {y}");
+            }
+        }
+    }
+    // 91 points are the grid of 2 degrees.
+    let got = music(&[]);
+    for (scan, name) in [("base_station", "peak_base_station"), ("irs", "peak_irs")] {
+        for i in 0..2 {
+            let (x, y) = (&got["scans"][scan]["peak"][i], &expected[name]["value"][i]);
+            assert!((x.as_f64().unwrap() - y.as_f64().unwrap()).abs() < 1e-9, "{name}: {x} {y}");
+        }
+    }
+}

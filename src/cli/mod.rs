@@ -10,6 +10,7 @@ mod describe;
 mod draw;
 mod evaluate;
 mod list;
+mod music;
 mod run;
 mod schema;
 mod setting;
@@ -45,6 +46,7 @@ enum Command {
     Draw(draw::Arguments),
     Describe(describe::Arguments),
     Validate(validate::Arguments),
+    Music(music::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -60,6 +62,7 @@ impl Command {
             Self::Draw(arguments) => draw::run(&arguments),
             Self::Describe(arguments) => describe::run(&arguments),
             Self::Validate(arguments) => validate::run(&arguments),
+            Self::Music(arguments) => music::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
         }
         .map(|()| true)

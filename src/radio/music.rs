@@ -9,6 +9,7 @@ use faer::Mat;
 use num_complex::Complex;
 
 use crate::error::{Error, Result};
+use crate::math::RandomStream;
 
 /// A response over two angles in rad, as far as MUSIC asks for it.
 pub trait Scan: Send + Sync {
@@ -23,6 +24,16 @@ pub trait Scan: Send + Sync {
 
     /// Makes `(||u||², |e^H u|²)` a function of azimuth and elevation, for one signal vector e.
     fn against<'a>(&'a self, signal: &'a [Complex<f64>]) -> Box<dyn Fn(f64, f64) -> (f64, f64) + Send + Sync + 'a>;
+}
+
+/// A design's radar as MUSIC sees it.
+pub struct Echoes {
+    /// The number of antennas M.
+    pub antennas: usize,
+    /// Draws the snapshots of one coherence interval, [M][T] row-major.
+    pub snapshots: Box<dyn Fn(&mut RandomStream) -> Result<Vec<Complex<f64>>> + Send + Sync>,
+    /// The responses to scan.
+    pub scans: Vec<Box<dyn Scan>>,
 }
 
 /// The dominant left singular vector of snapshots, M antennas by T samples, row-major.
@@ -156,7 +167,6 @@ pub fn grid(from: f64, to: f64, points: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::math::RandomStream;
 
     /// A square array at half a wavelength, its direction cosines the two angles.
     struct Plain(usize);

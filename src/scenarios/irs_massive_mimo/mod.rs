@@ -37,9 +37,11 @@ use serde_json::Value;
 
 use crate::design::{Block, Design, DesignSpace, Domain};
 use crate::error::{Error, Result};
+use crate::math::RandomStream;
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
+use crate::radio::music::Echoes;
 use crate::simulation::SimulationFactory;
 use crate::structure::Structure;
 
@@ -112,6 +114,14 @@ impl SystemModel for IrsMassiveMimo {
 
     fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
         simulation::RawChannels::new(&self.system, design).ok().map(simulation::RawChannels::factory)
+    }
+
+    fn echoes(&self, design: &Design) -> Option<Echoes> {
+        let (system, phases) = (Arc::clone(&self.system), design.to_vec());
+        let scans = scans::scans(&system, &phases);
+        let antennas = system.steering.len();
+        let snapshots = move |draws: &mut RandomStream| simulation::snapshots(&system, &phases, draws);
+        Some(Echoes { antennas, snapshots: Box::new(snapshots), scans })
     }
 
     fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
