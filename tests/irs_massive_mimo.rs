@@ -139,3 +139,67 @@ fn spectra_and_peaks_are_the_expected_ones() {
         }
     }
 }
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    use isacopt::math::derivative;
+    use isacopt::{Constraint, Problem, ProblemSpec, RandomStream};
+    let (_, mut instance) = case("c04_strong_correlation_mc.json");
+    instance.irs_amplitude = Some((0..8).map(|n| 1.0 - 0.05 * n as f64).collect());
+    let model: Arc<dyn SystemModel> = Arc::new(IrsMassiveMimo::new(instance).unwrap());
+    for objective in ["min_average_channel_gain", "sum_rate", "sensing_snr", "sensing_gain"] {
+        let limits = vec![Constraint::at_least("sensing_gain", 3.0), Constraint::at_least("rate", 0.2)];
+        let problem = Problem::new(Arc::clone(&model), ProblemSpec::new(objective, limits)).unwrap();
+        let mut gradient = problem.structure().gradient.as_ref().map_err(|r| r.to_string()).unwrap()();
+        let design = problem.random(&mut RandomStream::keyed(5, "test", objective, 0, 0));
+        let n = design.len();
+        let rows = gradient.rows();
+        let (mut slope, mut values, mut jacobian) = (vec![0.0; n], vec![0.0; rows], vec![0.0; rows * n]);
+        let value = gradient.objective(&design, &mut slope);
+        gradient.constraints(&design, &mut values, &mut jacobian);
+        let mut judge = problem.evaluator();
+        assert!((judge.evaluate(&design).unwrap().objective / value - 1.0).abs() < 1e-12);
+        for i in 0..n {
+            let (numerical, _) = derivative(1 + rows, 0.2, |step, out| {
+                let mut moved = design.clone();
+                moved[i] += step;
+                out[0] = judge.evaluate(&moved).unwrap().objective;
+                let mut misses = Vec::new();
+                judge.misses(&mut misses);
+                out[1..].copy_from_slice(&misses);
+            });
+            let scale = slope.iter().fold(0.0, |m, s| f64::max(m, s.abs()));
+            assert!((numerical[0] - slope[i]).abs() < 1e-8 * scale, "{objective} {i}: {} {}", numerical[0], slope[i]);
+            for row in 0..rows {
+                let (a, b) = (numerical[1 + row], jacobian[row * n + i]);
+                assert!((a - b).abs() < 1e-8 * b.abs().max(1.0), "{objective} limit {row} {i}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rates_agree_with_monte_carlo_of_the_raw_channels() {
+    use isacopt::simulation::{Draws, estimate};
+    for (name, label) in [("c04_strong_correlation_mc.json", "random"), ("c04_strong_correlation_mc.json", "a_I")] {
+        let (file, instance) = case(name);
+        let model: Arc<dyn SystemModel> = Arc::new(IrsMassiveMimo::new(instance).unwrap());
+        let design = model.read_design(&file.designs[label], "designs").unwrap();
+        let mut out = MetricValues::new(model.metrics());
+        model.evaluate(&design, MetricSet::first(model.metrics().len()), &mut model.workspace(), &mut out).unwrap();
+        let draws = Draws { count: 40_000, seed: 11, threads: 0 };
+        let estimates = estimate(model.as_ref(), &design, draws, &mut |_| true).unwrap();
+        let mut worst: f64 = 0.0;
+        for figure in estimates.as_deref().unwrap() {
+            for (entry, value) in out.get(figure.metric).iter().enumerate() {
+                if let Some(z) = figure.z_score(entry, *value) {
+                    worst = worst.max(z.abs());
+                    // About 40 figures in each of two designs: beyond 4.9 by luck in one of 10,000 such tests.
+                    let (id, mean) = (&model.metrics()[figure.metric].id, figure.mean[entry]);
+                    assert!(z.abs() < 4.9, "{label} {id}[{entry}]: {value} against {mean}, z = {z}");
+                }
+            }
+        }
+        assert!(worst > 0.1, "nothing was compared");
+    }
+}

@@ -1,54 +1,53 @@
 //! The figures of a design that rates and sensing are made of, whichever way they are computed.
 
-use num_complex::Complex;
-
 use super::system::System;
+use crate::math::Real;
 
 /// Per user: gains, signal and interference; and the echo.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures {
+pub struct Figures<T = f64> {
     /// `Tr(C_vk)`: the average gain of the composite channel (paper 000, (14)).
-    pub gain: Vec<f64>,
+    pub gain: Vec<T>,
     /// `Tr(C_vhat_k)`: that of its estimate.
-    pub estimate_gain: Vec<f64>,
+    pub estimate_gain: Vec<T>,
     /// `DS_k`, an amplitude (paper 000, (22)).
-    pub desired: Vec<f64>,
+    pub desired: Vec<T>,
     /// `DU_k` (paper 000, (23)).
-    pub uncertainty: Vec<f64>,
+    pub uncertainty: Vec<T>,
     /// `IUI_kj` (paper 000, (24), with the two plus signs that (26) lost), row-major: k hears j.
-    pub interference: Vec<f64>,
+    pub interference: Vec<T>,
     /// `||u||²`.
-    pub sensing_gain: f64,
+    pub sensing_gain: T,
     /// The sensing SNR (paper 000, (28) with (29) and (30)).
-    pub sensing_snr: f64,
+    pub sensing_snr: T,
 }
 
 /// What the general and the rank-one form hand over to be put together: everything but powers and SNRs.
 #[derive(Clone, Debug, Default)]
-pub struct Traces {
+pub struct Traces<T = f64> {
     /// `Tr(C_vk)`.
-    pub gain: Vec<f64>,
+    pub gain: Vec<T>,
     /// `Tr(C_vhat_k)`.
-    pub estimate_gain: Vec<f64>,
+    pub estimate_gain: Vec<T>,
     /// `Tr(C_vk C_vhat_j)`, row-major.
-    pub overlap: Vec<f64>,
+    pub overlap: Vec<T>,
     /// `X_kj`: what the IRS-BS fading, common to all users, adds (both terms), row-major.
-    pub common: Vec<f64>,
+    pub common: Vec<T>,
     /// What it adds to `DU_k` beside `X_kk`.
-    pub own: Vec<f64>,
+    pub own: Vec<T>,
     /// `u^H C_vk u`.
-    pub echo: Vec<f64>,
+    pub echo: Vec<T>,
     /// `u^H C_vhat_k u`.
-    pub echo_estimate: Vec<f64>,
+    pub echo_estimate: Vec<T>,
     /// `||u||²`.
-    pub sensing_gain: f64,
+    pub sensing_gain: T,
 }
 
-impl Traces {
+impl<T: Real> Traces<T> {
     /// Room for K users.
     pub fn new(users: usize) -> Self {
-        let one = || vec![0.0; users];
-        let square = || vec![0.0; users * users];
+        let one = || vec![T::from(0.0); users];
+        let square = || vec![T::from(0.0); users * users];
         Self {
             gain: one(),
             estimate_gain: one(),
@@ -57,38 +56,39 @@ impl Traces {
             own: one(),
             echo: one(),
             echo_estimate: one(),
-            sensing_gain: 0.0,
+            sensing_gain: T::from(0.0),
         }
     }
 }
 
-impl Figures {
+impl<T: Real> Figures<T> {
     /// Room for K users.
     pub fn new(users: usize) -> Self {
-        let one = || vec![0.0; users];
+        let one = || vec![T::from(0.0); users];
         Self {
             gain: one(),
             estimate_gain: one(),
             desired: one(),
             uncertainty: one(),
-            interference: vec![0.0; users * users],
-            sensing_gain: 0.0,
-            sensing_snr: 0.0,
+            interference: vec![T::from(0.0); users * users],
+            sensing_gain: T::from(0.0),
+            sensing_snr: T::from(0.0),
         }
     }
 
     /// Puts the traces together:
     /// `IUI_kj = rho { eta_jc [Tr(C_vk C_vhat_j) + xi X_kj] + eta_js u^H C_vk u }`,
     /// `DU_k` the same with j = k and `rho eta_kc xi` times the own term: `DS_k²` cancels exactly and is never subtracted.
-    pub fn assemble(&mut self, system: &System, traces: &Traces) {
+    pub fn assemble(&mut self, system: &System, traces: &Traces<T>) {
         let instance = &system.instance;
-        let (users, rho, xi) = (system.users(), instance.transmit_snr, system.pilot_energy());
+        let users = system.users();
+        let (rho, xi) = (T::from(instance.transmit_snr), T::from(system.pilot_energy()));
         let echo = traces.sensing_gain;
         self.gain.copy_from_slice(&traces.gain);
         self.estimate_gain.copy_from_slice(&traces.estimate_gain);
         self.sensing_gain = echo;
-        let over = |share: f64, gain: f64| if gain > 0.0 { share / gain } else { 0.0 };
-        let mut reflected = 0.0;
+        let over = |share: f64, by: T| if by.value() > 0.0 { T::from(share) / by } else { T::from(0.0) };
+        let mut reflected = T::from(0.0);
         for j in 0..users {
             let own = over(instance.communication_share[j], traces.estimate_gain[j]);
             let sensing = over(instance.sensing_share[j], echo);
@@ -96,27 +96,30 @@ impl Figures {
                 let stream = traces.overlap[k * users + j] + xi * traces.common[k * users + j];
                 let power = rho * (own * stream + sensing * traces.echo[k]);
                 if k == j {
-                    self.interference[k * users + j] = 0.0;
+                    self.interference[k * users + j] = T::from(0.0);
                     self.uncertainty[k] = power + rho * own * xi * traces.own[k];
                 } else {
                     self.interference[k * users + j] = power;
                 }
             }
             self.desired[j] = (rho * own).sqrt() * traces.estimate_gain[j];
-            reflected += own * traces.echo_estimate[j] + sensing * echo * echo;
+            reflected = reflected + own * traces.echo_estimate[j] + sensing * echo * echo;
         }
         self.sensing_snr = rho * echo * reflected;
     }
 
     /// `gamma_k` of (21).
-    pub fn sinr(&self, user: usize) -> f64 {
+    pub fn sinr(&self, user: usize) -> T {
         let users = self.gain.len();
-        let heard: f64 = self.interference[user * users..(user + 1) * users].iter().sum();
-        self.desired[user] * self.desired[user] / (self.uncertainty[user] + heard + 1.0)
+        let mut disturbance = self.uncertainty[user] + T::from(1.0);
+        for power in &self.interference[user * users..(user + 1) * users] {
+            disturbance = disturbance + *power;
+        }
+        self.desired[user] * self.desired[user] / disturbance
     }
-}
 
-/// `u = alpha_p p + sigma a_B`, `sigma = alpha_q c s`, for the rank-one line of sight.
-pub fn echo_weight(system: &System, sensing: Complex<f64>) -> Complex<f64> {
-    system.instance.target_reflection_irs * system.los_scale * sensing
+    /// `R_k` of (20) in bit/s/Hz.
+    pub fn rate(&self, system: &System, user: usize) -> T {
+        T::from(system.pre_log() / std::f64::consts::LN_2) * self.sinr(user).ln_1p()
+    }
 }

@@ -112,11 +112,10 @@ pub(super) fn evaluate(
     if !rates {
         return Ok(());
     }
-    let pre_log = system.pre_log();
     let (mut sum, mut smallest) = (0.0, f64::INFINITY);
     for k in 0..system.users() {
         let sinr = figures.sinr(k);
-        let rate = pre_log * sinr.ln_1p() / std::f64::consts::LN_2;
+        let rate = figures.rate(system, k);
         out.slot(index::SINR)[k] = sinr;
         out.slot(index::RATE)[k] = rate;
         sum += rate;

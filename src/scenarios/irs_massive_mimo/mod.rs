@@ -10,6 +10,7 @@ mod feasibility;
 mod figures;
 mod gain;
 mod general;
+mod gradient;
 mod instance;
 mod linearised;
 mod metrics;

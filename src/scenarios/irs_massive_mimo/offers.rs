@@ -71,5 +71,6 @@ pub(super) fn structure(system: &Arc<System>, echo: &Arc<Echo>, problem: &Proble
             Box::new(move || Box::new(ClosedForm::new(parts.clone())) as Box<dyn Majorizer>)
                 as Box<dyn Fn() -> Box<dyn Majorizer> + Send + Sync>
         });
-    Structure { feasibility, surrogate, majorizer, ..Structure::none("not built yet") }
+    let gradient = super::gradient::offer(system, problem);
+    Structure { feasibility, surrogate, majorizer, gradient, ..Structure::none("not built yet") }
 }

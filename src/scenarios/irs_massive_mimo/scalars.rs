@@ -6,17 +6,17 @@ use super::system::System;
 
 /// With `B = Theta R_I Theta^H`:
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Scalars {
+pub struct Scalars<T = f64> {
     /// `h = a_I^H B a_I`, 0 or more.
-    pub los: f64,
+    pub los: T,
     /// `t = Tr(R_I B)`, 0 or more.
-    pub scatter: f64,
+    pub scatter: T,
     /// `h2 = a_I^H B R_I B a_I`, 0 or more.
-    pub los_scatter: f64,
+    pub los_scatter: T,
     /// `t2 = Tr((R_I B)²)`, 0 or more.
-    pub scatter_squared: f64,
-    /// `s = a_I^H Theta q`.
-    pub sensing: Complex<f64>,
+    pub scatter_squared: T,
+    /// `s = a_I^H Theta q`, real and imaginary part.
+    pub sensing: [T; 2],
 }
 
 /// Scratch for [`Scalars::of`].
@@ -40,7 +40,8 @@ impl Scalars {
     pub fn of(system: &System, phases: &[f64], rates: bool, work: &mut Scratch) -> Self {
         system.reflection(phases, &mut work.theta);
         let (theta, a) = (&work.theta, &system.irs_steering);
-        let sensing = a.iter().zip(theta).zip(&system.irs_target).map(|((a, t), q)| a.conj() * t * q).sum();
+        let sensing: Complex<f64> =
+            a.iter().zip(theta).zip(&system.irs_target).map(|((a, t), q)| a.conj() * t * q).sum();
         // z = Theta^H a_I, so that h = z^H R_I z and B a_I = Theta R_I z.
         work.x.iter_mut().zip(a).zip(theta).for_each(|((x, a), t)| *x = t.conj() * a);
         system.irs.apply(&work.x, &mut work.y);
@@ -53,6 +54,6 @@ impl Scalars {
             los_scatter = work.x.iter().zip(&work.y).map(|(z, r)| (z.conj() * r).re).sum::<f64>().max(0.0);
             scatter_squared = system.irs.fourth_moment(theta).max(0.0);
         }
-        Self { los, scatter, los_scatter, scatter_squared, sensing }
+        Self { los, scatter, los_scatter, scatter_squared, sensing: [sensing.re, sensing.im] }
     }
 }

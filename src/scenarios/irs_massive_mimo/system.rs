@@ -48,10 +48,10 @@ pub struct RankOne {
     pub eigenvalues: Vec<f64>,
     /// `|U^H a_B|²`.
     pub steering_weight: Vec<f64>,
-    /// `U^H a_B`.
-    pub steering: Vec<Complex<f64>>,
-    /// `U^H p`.
-    pub target: Vec<Complex<f64>>,
+    /// `|alpha_p U^H p|²`.
+    pub direct_weight: Vec<f64>,
+    /// `conj(alpha_p U^H p) o U^H a_B`.
+    pub cross_weight: Vec<Complex<f64>>,
 }
 
 /// Full matrices.
@@ -97,7 +97,11 @@ impl System {
             && measured.irs_user_covariance.is_none()
             && measured.irs_base_station_los.is_none();
         let statistics = if by_formula {
-            Statistics::RankOne(RankOne::new(&covariance, &steering, &target)?)
+            {
+                let direct = instance.target_reflection_base_station;
+                let echo: Vec<_> = target.iter().map(|p| p * direct).collect();
+                Statistics::RankOne(RankOne::new(&covariance, &steering, &echo)?)
+            }
         } else {
             let los = match &measured.irs_base_station_los {
                 Some(entries) => {
@@ -170,12 +174,12 @@ impl RankOne {
                 )
             }
         };
-        let steering = project(steering);
+        let (steering, target) = (project(steering), project(target));
         Ok(Self {
             eigenvalues,
             steering_weight: steering.iter().map(Complex::norm_sqr).collect(),
-            target: project(target),
-            steering,
+            direct_weight: target.iter().map(Complex::norm_sqr).collect(),
+            cross_weight: target.iter().zip(&steering).map(|(p, a)| p.conj() * a).collect(),
         })
     }
 }
