@@ -337,15 +337,35 @@ impl DesignSpace {
             let single = DesignSpace::new(vec![block.clone()]);
             let (distance, _) = single.distance(part);
             if distance > slack {
-                let found = match block.domain {
-                    Domain::Hermitian => format!("an eigenvalue of {:e}", -distance),
-                    _ => format!("an entry {distance} outside"),
+                let (position, found) = match &block.domain {
+                    Domain::Hermitian => (String::new(), format!("an eigenvalue of {:e}", -distance)),
+                    domain => {
+                        let outside = |(i, x): (usize, &f64)| match domain {
+                            Domain::NonNegative => *x < 0.0,
+                            Domain::Box { lower, upper } => *x < lower[i] || *x > upper[i],
+                            Domain::Level { levels } => x.fract() != 0.0 || *x < 0.0 || *x > f64::from(*levels) - 1.0,
+                            _ => false,
+                        };
+                        let i = part.iter().enumerate().position(outside).unwrap_or(0);
+                        (position(i, &block.shape), part[i].to_string())
+                    }
                 };
-                return Err(InputError::new(format!("{place}.{}", block.name), found, block.domain.describe()).into());
+                let key = format!("{place}.{}{position}", block.name);
+                return Err(InputError::new(key, found, block.domain.describe()).into());
             }
         }
         Ok(())
     }
+}
+
+/// The place of an entry in nested lists: "[2][0]"; nothing for a single number.
+fn position(mut entry: usize, shape: &[usize]) -> String {
+    let mut text = String::new();
+    for length in shape.iter().rev() {
+        text.insert_str(0, &format!("[{}]", entry % length));
+        entry /= length;
+    }
+    text
 }
 
 fn nested(values: &[f64], shape: &[usize]) -> Value {

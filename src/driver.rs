@@ -108,9 +108,6 @@ impl<'a> Run<'a> {
     /// Errors are refusals and misuse; a solver that fails on the way gives an outcome with [`Status::Failed`].
     pub fn drive(self, observe: &mut dyn FnMut(&Record)) -> Result<Outcome> {
         let requirement = self.optimizer.requires();
-        if let Err(why) = requirement.met_by(&self.problem) {
-            return Err(Error::Refused { solver: self.optimizer.typetag_name().to_string(), reason: why.to_string() });
-        }
         let mut clock = Clock::default();
         let mut judge = self.problem.evaluator();
         clock.start();
@@ -130,6 +127,10 @@ impl<'a> Run<'a> {
             outcome.certificate = Some(certificate.to_json());
             outcome.time = clock.seconds();
             return Ok(outcome);
+        }
+        // What is proven infeasible is answered, whatever the solver would need.
+        if let Err(why) = requirement.met_by(&self.problem) {
+            return Err(Error::Refused { solver: self.optimizer.typetag_name().to_string(), reason: why.to_string() });
         }
         let rules = self.rules.or(&self.optimizer.stop_rules());
         let iterate = self.optimizer.begin(Arc::clone(&self.problem), self.start.clone(), self.random.clone());
@@ -175,6 +176,9 @@ impl Work<'_, '_> {
         let feasible = violation <= FEASIBLE;
         let known = self.run.bound.as_ref();
         outcome.bound = self.iterate.bound().or(known.map(|b| b.value)).filter(|_| status != Status::Infeasible);
+        if outcome.certificate.is_none() && self.iterate.bound().is_none() && outcome.bound.is_some() {
+            outcome.certificate = known.map(|b| b.certificate.to_json());
+        }
         outcome.gap = outcome.bound.filter(|_| feasible).map(|b| self.run.problem.gap(objective, b));
         // A solver's word is not taken: what it calls done must be feasible, what it calls optimal must be proven.
         let reports_a_design = matches!(

@@ -1,15 +1,21 @@
 //! Instance files: one drawn system as numbers, and designs to judge. Reading is strict: every key is known, every
 //! shape fits, every number is finite and in its domain, or one message says which is not.
 
+mod file;
+mod matlab;
+mod matlab_writer;
+mod node;
+mod numpy;
+mod zip;
+
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use num_complex::Complex;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, InputError, Result};
+pub use file::{Form, read_tree, write_tree, write_whole};
 
 /// The format's name and version.
 pub const FORMAT: &str = "isacopt-instance/1";
@@ -33,9 +39,9 @@ pub struct InstanceFile {
 }
 
 impl InstanceFile {
-    /// Reads a file. Errors name it.
+    /// Reads a JSON, `.npz` or `.mat` file. Errors name it.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(&read_text(path)?).map_err(|e| e.in_file(path))
+        Self::from_tree(read_tree(path)?).map_err(|e| e.in_file(path))
     }
 
     /// Reads the JSON text of a file.
@@ -43,6 +49,11 @@ impl InstanceFile {
         let value: Value = serde_json::from_str(text).map_err(|e| {
             InputError::new("", format!("no JSON: {e}"), "an instance file (docs: instance format)").at_line(e.line())
         })?;
+        Self::from_tree(value)
+    }
+
+    /// Understands the tree of a file.
+    pub fn from_tree(value: Value) -> Result<Self> {
         let Value::Object(mut object) = value else {
             return Err(
                 InputError::new("", "no object at the top", "an object with `format`, `scenario`, `instance`").into()
@@ -94,6 +105,12 @@ impl InstanceFile {
         whole.as_object().map_or_else(String::new, |object| lines(object, " ", &inner)) + "\n"
     }
 
+    /// Writes the file in the form that its name asks for: `.npz`, `.mat`, else JSON.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let tree = self.to_json();
+        write_tree(path, tree.as_object().unwrap_or(&Map::new()), &self.to_text())
+    }
+
     /// The file's JSON.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
@@ -111,23 +128,7 @@ impl InstanceFile {
 
 /// Reads a text file of bearable size; a byte order mark is passed over.
 pub fn read_text(path: &Path) -> Result<String> {
-    let fail = |source| Error::file("read", path, source);
-    let mistake = |found: String, allowed: String| Error::from(InputError::new("", found, allowed)).in_file(path);
-    let mut bytes = Vec::new();
-    let mut read = || {
-        let file = File::open(path)?;
-        let stated = file.metadata()?.len();
-        // Pipes and devices state no length: the limit holds while reading, too.
-        if stated <= LARGEST_FILE { file.take(LARGEST_FILE + 1).read_to_end(&mut bytes) } else { Ok(usize::MAX) }
-    };
-    if read().map_err(fail)? as u64 > LARGEST_FILE {
-        return Err(mistake("a longer file".into(), format!("at most {LARGEST_FILE} bytes")));
-    }
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let at = e.utf8_error().valid_up_to();
-        mistake(format!("a byte at {at} that is not UTF-8"), "UTF-8 text".into())
-    })?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_string).unwrap_or(text))
+    file::text_of(file::read_bytes(path)?).map_err(|e| e.in_file(path))
 }
 
 fn missing(key: &str, allowed: &str) -> InputError {
@@ -413,8 +414,12 @@ impl Nested<'_> {
     }
 }
 
-/// A complex array of a given shape from `{"re": nested, "im": nested}`.
+/// A complex array of a given shape from `{"re": nested, "im": nested}`. Plain numbers stand for themselves: programs
+/// save a complex array without imaginary part as a real one.
 pub fn complex_array(value: &Value, shape: &[usize], key: &str) -> Result<Vec<Complex<f64>>> {
+    if matches!(value, Value::Array(_) | Value::Number(_)) {
+        return Ok(real_array(value, shape, key)?.into_iter().map(Complex::from).collect());
+    }
     let part = |name: &str| match value.get(name) {
         Some(part) => real_array(part, shape, &format!("{key}.{name}")),
         None => Err(InputError::new(key, found(value), COMPLEX).into()),
@@ -449,6 +454,16 @@ mod tests {
         assert!(read(json!([1.0, "x"]), &[2]).unwrap_err().contains("`k[1]`"));
         assert!(read(json!([[1.0, 2.0], [3.0]]), &[2, 2]).unwrap_err().contains("`k[1]`"));
         assert!(read(json!([[], []]), &[2]).is_err() && read(json!([]), &[1]).is_err());
+    }
+
+    #[test]
+    fn a_plain_number_is_complex_without_imaginary_part() {
+        let read = |v: Value, shape: &[usize]| complex_array(&v, shape, "k").map_err(|e| e.to_string());
+        assert_eq!(read(json!({ "re": 1, "im": -2 }), &[]).unwrap(), [Complex::new(1.0, -2.0)]);
+        assert_eq!(read(json!([1.5, 2]), &[2]).unwrap(), [Complex::from(1.5), Complex::from(2.0)]);
+        for bad in [json!({ "re": 1 }), json!("1"), json!({ "re": 1, "im": 2, "i": 0 }), json!([1, null])] {
+            assert!(read(bad.clone(), &[]).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod optimizer;
 pub mod prelude;
 pub mod problem;
 pub mod radio;
+pub mod references;
 pub mod report;
 pub mod results;
 pub mod runner;
@@ -25,6 +26,7 @@ pub mod simulation;
 pub mod solvers;
 pub mod structure;
 pub mod trace;
+pub mod verification;
 
 pub use design::{Block, Design, DesignSpace, Domain};
 pub use driver::{Run, StopRules};
@@ -36,7 +38,7 @@ pub use optimizer::{Budget, Cancel, Iterate, Optimizer, Requirement, Step};
 pub use problem::{Constraint, Evaluation, Evaluator, Limit, Objective, Problem, ProblemSpec};
 pub use scenario::Scenario;
 pub use simulation::{Simulation, SimulationFactory};
-pub use structure::{Capability, Certificate, Refusal, Structure};
+pub use structure::{Capability, Certificate, Proof, Refusal, Structure};
 pub use trace::{Outcome, Record, Status};
 
 // For the macros that solvers and scenarios use.

@@ -12,7 +12,7 @@ use crate::problem::ProblemSpec;
 use crate::radio::Signal;
 use crate::radio::music::Echoes;
 use crate::simulation::SimulationFactory;
-use crate::structure::Structure;
+use crate::structure::{Proof, Structure};
 
 /// A system with all randomness drawn: a design space, and the metrics of any design in it.
 ///
@@ -60,6 +60,21 @@ pub trait SystemModel: Send + Sync {
     /// What this model offers for a problem: factories, nothing is computed before one is called.
     fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure;
 
+    /// What a certificate proves of a problem, by an argument that shares no code with the solvers: its numbers are
+    /// held against the model's own, never trusted. `design` is the result's.
+    ///
+    /// None where there is no check for this kind of certificate; [`crate::Error::CheckFailed`] where it proves
+    /// nothing.
+    fn verify(&self, _problem: &ProblemSpec, _design: &Design, _certificate: &Value) -> Option<Result<Proof>> {
+        None
+    }
+
+    /// The figures of a design by formulas as the paper printed them, where the print is wrong; those that come out
+    /// different.
+    fn as_printed(&self, _design: &Design) -> Vec<PrintedFigure> {
+        Vec::new()
+    }
+
     /// Named starting designs.
     fn starts(&self) -> Vec<Named> {
         Vec::new()
@@ -101,6 +116,17 @@ pub trait SystemModel: Send + Sync {
     fn signals(&self, _design: &Design) -> Vec<Signal> {
         Vec::new()
     }
+}
+
+/// A figure by the formula as printed, where that is wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrintedFigure {
+    /// The metric that is meant.
+    pub metric: &'static str,
+    /// The equations that were followed to the letter, and what is wrong with them.
+    pub correction: &'static str,
+    /// The values by the printed formula, in the metric's shape; the right ones are the metric's.
+    pub values: Vec<f64>,
 }
 
 /// A name and what it stands for.
@@ -225,6 +251,12 @@ impl SystemModel for Extended {
             Some(id) => Structure::none(&format!("`{id}` is not the model's own metric: it can only be evaluated")),
             None => Arc::clone(&self.model).structure(problem),
         }
+    }
+    fn verify(&self, problem: &ProblemSpec, design: &Design, certificate: &Value) -> Option<Result<Proof>> {
+        self.model.verify(problem, design, certificate)
+    }
+    fn as_printed(&self, design: &Design) -> Vec<PrintedFigure> {
+        self.model.as_printed(design)
     }
     fn starts(&self) -> Vec<Named> {
         self.model.starts()

@@ -13,6 +13,7 @@ use crate::driver::StopRules;
 use crate::error::Result;
 use crate::math::RandomStream;
 use crate::problem::Problem;
+use crate::references::Reference;
 use crate::structure::{Capability, Certificate, Refusal};
 
 /// A solver's parameters, and what it needs. In a config it is a table with its name as `type`.
@@ -174,6 +175,8 @@ pub struct SolverEntry {
     pub default: fn() -> Box<dyn Optimizer>,
     /// The JSON Schema of its parameters; its description says what the solver does, and names the source.
     pub schema: fn() -> Schema,
+    /// What to cite where it was used.
+    pub references: &'static [Reference],
 }
 
 inventory::collect!(SolverEntry);
@@ -188,15 +191,19 @@ pub fn solvers() -> Vec<(String, &'static SolverEntry)> {
 /// Makes a solver known to the program: `isacopt list`, `describe` and every config.
 ///
 /// The type implements `Default`, `schemars::JsonSchema` and, under `#[typetag::serde(name = "...")]`,
-/// [`Optimizer`](crate::Optimizer).
+/// [`Optimizer`](crate::Optimizer). What to cite may follow: `solver!(Mine, references = [MY_PAPER])`.
 #[macro_export]
 macro_rules! solver {
-    ($type:ty) => {
+    ($type:ty $(,)?) => {
+        $crate::solver!($type, references = []);
+    };
+    ($type:ty, references = [$($reference:expr),* $(,)?]) => {
         $crate::inventory::submit! {
             $crate::optimizer::SolverEntry {
                 name: || $crate::optimizer::Optimizer::typetag_name(&<$type>::default()).to_string(),
                 default: || Box::new(<$type>::default()),
                 schema: || $crate::schemars::schema_for!($type),
+                references: &[$($reference),*],
             }
         }
     };

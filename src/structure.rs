@@ -169,6 +169,15 @@ impl Certificate {
     }
 }
 
+/// What a certificate was found to prove, see [`crate::SystemModel::verify`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Proof {
+    /// No feasible design of the problem has a better objective.
+    Bound(f64),
+    /// The problem has no feasible design.
+    Infeasible,
+}
+
 /// Whether a problem has a feasible design.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Feasible {

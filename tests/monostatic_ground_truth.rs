@@ -396,6 +396,59 @@ fn the_printed_norms_of_derivatives_are_caught() {
     }
 }
 
+/// (37)-(40) as printed, for a beam beside the target: the unknown reflection is taken out of the elevation's
+/// information only, and by (45) without the reflection itself.
+#[test]
+fn the_printed_elimination_of_the_reflection_is_caught() {
+    let (mut instance, design) = system(4, Precoder::Mrt, false, true);
+    let target = instance.target_direction;
+    instance.sensing_beam_direction =
+        Some(Pointing { azimuth: target.azimuth + 0.1, elevation: target.elevation + 0.1 });
+    let right = model(&instance);
+    let ids = [index(&right, "crlb_azimuth"), index(&right, "crlb_elevation")];
+    let reflection = instance.target_reflection.norm();
+    let fisher = Monostatic::new(instance.clone()).system().sensing.fisher();
+    let users = instance.users();
+    // (scale of (45), whether the azimuth's information is reduced as well) and whether it is right.
+    for (scale, both, passes) in [(1.0, true, true), (1.0, false, false), (1.0 / reflection, false, false)] {
+        let model = changed(
+            &instance,
+            Box::new(move |design, values| {
+                let all = fisher.0 * design[..users].iter().sum::<f64>() + fisher.1 * design[users];
+                let lost = |i: usize, j: usize| {
+                    scale * scale * (all[(i, 2)] * all[(j, 2)] + all[(i, 3)] * all[(j, 3)]) / all[(2, 2)]
+                };
+                let elevation = all[(1, 1)] - lost(1, 1);
+                let (mut azimuth, mut cross) = (all[(0, 0)], all[(0, 1)]);
+                if both {
+                    azimuth -= lost(0, 0);
+                    cross -= lost(0, 1);
+                }
+                values.set(ids[0], 1.0 / (azimuth - cross * cross / elevation));
+                values.set(ids[1], 1.0 / (elevation - cross * cross / azimuth));
+            }),
+        );
+        let verdict = run(&model, &design, 256, 1);
+        assert_eq!(verdict.passed(), passes, "{scale} {both}");
+        assert!(passes || verdict.differing().iter().all(|name| name.starts_with("crlb")));
+    }
+}
+
+/// (17) as printed takes K from the antennas of zero forcing; under pilot reuse only the G distinct pilots take one each.
+#[test]
+fn the_printed_gain_of_zero_forcing_is_caught_under_pilot_reuse() {
+    let (instance, design) = system(3, Precoder::Zf, true, true);
+    let (antennas, users) = (instance.transmit_array.len() as f64, instance.users() as f64);
+    assert!(instance.distinct_pilots() < instance.users());
+    let ratio = (antennas - users) / (antennas - instance.distinct_pilots() as f64);
+    let right = model(&instance);
+    let sinr = index(&right, "sinr");
+    let printed =
+        changed(&instance, Box::new(move |_, values| values.slot(sinr).iter_mut().for_each(|sinr| *sinr *= ratio)));
+    assert!(run(&right, &design, 4096, 1).passed());
+    assert!(!run(&printed, &design, 4096, 1).passed());
+}
+
 /// At high sensing SNR the refined estimator is efficient: its mean square error is the bound, but for Jensen's gap
 /// (the bound takes the average covariance; a drawn one is worth 2 to 4 % less here). The paper's grid search keeps the
 /// error of its grid.

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::print;
 use crate::config::Experiment;
-use crate::error::Result;
+use crate::error::{Error, InputError, Result};
+use crate::report::Vocabulary;
 use crate::runner::Plan;
 
 /// Check a config without running it
@@ -23,9 +24,17 @@ pub struct Arguments {
     resolved: bool,
 }
 
+/// Refuses `[[figure]]` tables that name what the experiment does not have, before hours are spent on it.
+pub fn figures(plan: &Plan) -> Result<()> {
+    let known = Vocabulary::of_experiment(&plan.experiment, &plan.metrics);
+    let mistakes: Vec<InputError> = plan.experiment.figures.iter().flat_map(|f| known.mistakes(f)).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(Error::Input(plan.experiment.locate(mistakes))) }
+}
+
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let plan = Plan::new(Experiment::read(&arguments.config, &arguments.settings)?)?;
+    figures(&plan)?;
     if arguments.resolved {
         return print(plan.experiment.to_toml().trim_end());
     }

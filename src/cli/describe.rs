@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use comfy_table::{ContentArrangement, Table};
-use schemars::Schema;
 use serde_json::Value;
 
 use super::evaluate::short;
 use super::print;
-use crate::config::json_kind;
+use crate::config::property_kind;
 use crate::error::{InputError, Result};
 use crate::math::Streams;
 use crate::metric::{Direction, MetricInfo};
@@ -156,7 +155,7 @@ fn parameters(title: &str, schema: &Value) -> String {
     };
     let mut table = table(["key", "value", "default", "what it is"]);
     for (name, property) in properties {
-        let kind = Schema::try_from(property.clone()).map(|s| json_kind(&s)).unwrap_or_default();
+        let kind = property_kind(property, schema);
         let default = property.get("default").map_or(String::new(), default_text);
         table.add_row([name.clone(), kind, default, property["description"].as_str().unwrap_or_default().to_string()]);
     }

@@ -1,6 +1,6 @@
 //! `isacopt draw`: one drawn system of a config as an instance file.
 
-use std::io::Write;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,20 +8,23 @@ use serde_json::Map;
 
 use super::print;
 use crate::config::Experiment;
-use crate::error::{Error, Result};
+use crate::error::{InputError, Result};
 use crate::instance::InstanceFile;
 
-/// Write one drawn system of a config as an instance file
+/// Write drawn systems of a config as instance files
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The config; of a sweep, its first point is drawn
     config: PathBuf,
-    /// The file to write; standard output without it
+    /// The file to write: NumPy's .npz, MATLAB's .mat, else JSON; JSON to standard output without it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Which trial to draw, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     trial: u64,
+    /// Draw so many trials in a row into files of their own: FILE with the trial's number before its extension
+    #[arg(long, value_name = "N", requires = "out")]
+    count: Option<NonZeroU64>,
     /// The seed; the config's own without it
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -34,33 +37,41 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let experiment = Experiment::read(&arguments.config, &arguments.settings)?;
     let seed = arguments.seed.unwrap_or(experiment.seed);
-    let model = experiment.cells[0].system.draw(seed, arguments.trial)?;
-    let file = InstanceFile {
-        scenario: model.scenario().to_string(),
-        description: format!("{}: seed {seed}, trial {}", experiment.name, arguments.trial),
-        instance: model.instance(),
-        designs: Map::new(),
-        extra: Map::new(),
+    let draw = |trial: u64| -> Result<InstanceFile> {
+        let model = experiment.cells[0].system.draw(seed, trial)?;
+        Ok(InstanceFile {
+            scenario: model.scenario().to_string(),
+            description: format!("{}: seed {seed}, trial {trial}", experiment.name),
+            instance: model.instance(),
+            designs: Map::new(),
+            extra: Map::new(),
+        })
     };
-    match &arguments.out {
-        Some(path) => write_whole(path, &file.to_text()),
-        None => print(file.to_text().trim_end()),
+    let Some(path) = &arguments.out else { return print(draw(arguments.trial)?.to_text().trim_end()) };
+    let Some(count) = arguments.count else { return draw(arguments.trial)?.write(path) };
+    let last = arguments.trial.checked_add(count.get() - 1).ok_or_else(|| {
+        InputError::new("--count", count.to_string(), format!("at most {} from this trial on", u64::MAX))
+    })?;
+    for trial in arguments.trial..=last {
+        draw(trial)?.write(&numbered(path, trial, last.to_string().len()))?;
     }
+    Ok(())
 }
 
-/// Writes a file so that it is there as a whole or not at all; pipes and devices are written to as they are.
-fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let write = || {
-        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return std::fs::write(path, text);
-        }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(path).map(|_| ()).map_err(|e| e.error)
-    };
-    write().map_err(|e| Error::file("write", path, e))
+/// A file's name with a number of so many digits before its extension.
+fn numbered(path: &Path, number: u64, digits: usize) -> PathBuf {
+    let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    path.with_file_name(format!("{stem}-{number:0digits$}{extension}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbered_files_sort_by_their_number() {
+        assert_eq!(numbered(Path::new("a/drop.npz"), 7, 3), Path::new("a/drop-007.npz"));
+        assert_eq!(numbered(Path::new("drop"), 12, 2), Path::new("drop-12"));
+    }
 }

@@ -8,11 +8,11 @@ use comfy_table::Table;
 use serde_json::{Map, Value, json};
 
 use super::print;
-use crate::design::Design;
+use crate::design::{Design, nested_with};
 use crate::error::{InputError, Result};
 use crate::instance::InstanceFile;
 use crate::metric::{MetricValues, number_json};
-use crate::model::SystemModel;
+use crate::model::{PrintedFigure, SystemModel};
 use crate::problem::{Evaluator, Problem};
 use crate::scenario::scenarios;
 
@@ -24,6 +24,9 @@ pub struct Arguments {
     /// Judge this design only
     #[arg(long, value_name = "NAME")]
     design: Option<String>,
+    /// Show also what the paper's formulas give as printed, where the print is wrong, and name the correction
+    #[arg(long)]
+    as_printed: bool,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -35,7 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let judge = || -> Result<Value> {
         let model = model(&file)?;
         let problem = Problem::new(Arc::clone(&model), model.default_problem())?;
-        judge_designs(&file, &problem, arguments.design.as_deref())
+        judge_designs(&file, &problem, arguments.design.as_deref(), arguments.as_printed)
     };
     let answer = judge().map_err(|e| e.in_file(&arguments.file))?;
     if arguments.json { print(&answer.to_string()) } else { print(&tables(&answer)) }
@@ -68,7 +71,7 @@ fn judge_design(judge: &mut Evaluator, design: &Design) -> Result<Value> {
     }))
 }
 
-fn judge_designs(file: &InstanceFile, problem: &Arc<Problem>, only: Option<&str>) -> Result<Value> {
+fn judge_designs(file: &InstanceFile, problem: &Arc<Problem>, only: Option<&str>, as_printed: bool) -> Result<Value> {
     if let Some(name) = only
         && !file.designs.contains_key(name)
     {
@@ -80,10 +83,61 @@ fn judge_designs(file: &InstanceFile, problem: &Arc<Problem>, only: Option<&str>
         // All are read: a bad design makes a bad file, whichever was asked for.
         let design = problem.model().read_design(value, &format!("designs.{name}"))?;
         if only.is_none_or(|only| only == name) {
-            judged.insert(name.clone(), judge_design(&mut judge, &design)?);
+            let mut verdict = judge_design(&mut judge, &design)?;
+            if as_printed {
+                verdict["as_printed"] = printed_json(problem.model().as_ref(), &design, &verdict["metrics"]);
+            }
+            judged.insert(name.clone(), verdict);
         }
     }
     Ok(json!({ "scenario": file.scenario, "designs": judged }))
+}
+
+/// The figures that come out different by the printed formulas, beside the right ones.
+fn printed_json(model: &dyn SystemModel, design: &Design, metrics: &Value) -> Value {
+    let figure = |figure: &PrintedFigure| {
+        let info = model.metrics().iter().find(|m| m.id == figure.metric)?;
+        Some(json!({
+            "metric": info.id,
+            "unit": info.unit,
+            "printed": nested_with(&figure.values, &info.shape, &number_json),
+            "value": metrics[&info.id]["value"],
+            "correction": figure.correction,
+        }))
+    };
+    model.as_printed(design).iter().filter_map(figure).collect()
+}
+
+/// What the printed formulas give, one table a correction.
+fn printed_text(figures: &[Value]) -> String {
+    if figures.is_empty() {
+        return "\nThe printed formulas give the same here.".into();
+    }
+    let mut text = String::new();
+    let mut corrections: Vec<&str> = figures.iter().filter_map(|f| f["correction"].as_str()).collect();
+    let mut seen = Vec::new();
+    corrections.retain(|c| {
+        !seen.contains(c) && {
+            seen.push(*c);
+            true
+        }
+    });
+    for correction in corrections {
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header([
+            "metric",
+            "as printed",
+            "right",
+            "unit",
+        ]);
+        for figure in figures.iter().filter(|f| f["correction"] == correction) {
+            let name = figure["metric"].as_str().unwrap_or_default().to_string();
+            let unit = figure["unit"].as_str().unwrap_or_default().to_string();
+            table.add_row([name, short(&figure["printed"]), short(&figure["value"]), unit]);
+        }
+        text += &format!("\n{correction}:\n{table}");
+    }
+    text
 }
 
 fn tables(answer: &Value) -> String {
@@ -92,7 +146,9 @@ fn tables(answer: &Value) -> String {
     };
     let tables = designs.iter().map(|(name, judged)| {
         let feasible = if judged["feasible"] == true { "feasible" } else { "infeasible" };
-        format!("{name}: {feasible}, violation {}\n{}", short(&judged["violation"]), metric_table(&judged["metrics"]))
+        let printed = judged["as_printed"].as_array().map_or(String::new(), |figures| printed_text(figures));
+        let table = metric_table(&judged["metrics"]);
+        format!("{name}: {feasible}, violation {}\n{table}{printed}", short(&judged["violation"]))
     });
     tables.collect::<Vec<_>>().join("\n\n")
 }

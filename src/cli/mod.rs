@@ -5,17 +5,21 @@
 //! interrupted.
 
 mod check;
+mod cite;
 mod comparison;
 mod describe;
 mod draw;
 mod evaluate;
 mod list;
 mod music;
+mod new;
+mod plot;
 mod run;
 mod schema;
 mod setting;
 mod solve;
 mod validate;
+mod verify;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -47,7 +51,11 @@ enum Command {
     Describe(describe::Arguments),
     Validate(validate::Arguments),
     Music(music::Arguments),
+    Verify(verify::Arguments),
     Schema(schema::Arguments),
+    New(new::Arguments),
+    Plot(plot::Arguments),
+    Cite(cite::Arguments),
 }
 
 impl Command {
@@ -63,7 +71,11 @@ impl Command {
             Self::Describe(arguments) => describe::run(&arguments),
             Self::Validate(arguments) => validate::run(&arguments),
             Self::Music(arguments) => music::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments),
             Self::Schema(arguments) => schema::run(&arguments),
+            Self::New(arguments) => new::run(&arguments),
+            Self::Plot(arguments) => plot::run(&arguments),
+            Self::Cite(arguments) => cite::run(&arguments),
         }
         .map(|()| true)
     }

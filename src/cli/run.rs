@@ -45,6 +45,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<bool> {
     let experiment = Experiment::read(&arguments.config, &arguments.settings)?;
     let plan = Plan::new(experiment)?;
+    super::check::figures(&plan)?;
     let folder = arguments.out.clone().unwrap_or_else(|| default_folder(&plan.experiment.name));
     notes(&plan);
     let options = Options {
@@ -82,8 +83,14 @@ fn summarize(folder: &Path, finished: &Finished) -> Result<()> {
         say(&format!("stopped: {} runs are missing; the same command goes on with them", finished.missing));
     }
     let page = report::write(folder)?;
+    let figures = report::draw(folder)?.map_or(String::new(), |path| format!("\nfigures  {}", path.display()));
     let found = if finished.found > 0 { format!(", {} were there already", finished.found) } else { String::new() };
-    print(&format!("{} runs done{found}\nresults  {}\nreport   {}", finished.ran, folder.display(), page.display()))
+    print(&format!(
+        "{} runs done{found}\nresults  {}\nreport   {}{figures}",
+        finished.ran,
+        folder.display(),
+        page.display()
+    ))
 }
 
 /// Writes to standard error. Where it is closed, nobody is left to tell.

@@ -12,7 +12,7 @@ use super::{cancel_on_interrupt, print};
 use crate::config::{SolverConfig, Trial};
 use crate::driver::Run;
 use crate::error::{Error, InputError, Result};
-use crate::instance::InstanceFile;
+use crate::instance::{InstanceFile, write_tree};
 use crate::math::RandomStream;
 use crate::metric::number_json;
 use crate::model::SystemModel;
@@ -41,6 +41,9 @@ pub struct Arguments {
     /// JSON or a bare word
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<Setting>,
+    /// Write the whole answer to a file, too: NumPy's .npz, MATLAB's .mat, else JSON
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -54,6 +57,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return Err(Error::Numerical(format!("solver `{}`: {}", arguments.solver, outcome.reason)));
     }
     let answer = answer(&problem, &outcome)?;
+    if let (Some(path), Some(tree)) = (&arguments.out, answer.as_object()) {
+        write_tree(path, tree, &format!("{answer}\n"))?;
+    }
     if arguments.json { print(&answer.to_string()) } else { print(&table(&answer, &outcome.reason)) }
 }
 

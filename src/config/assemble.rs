@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::cell::Cell;
 use super::expression::MetricConfig;
+use super::monte_carlo::{Estimate, Simulate};
 use super::problem::ProblemConfig;
 use super::setting::key_path;
 use super::solver::{DRIVER_KEYS, SolverConfig, read_rules};
@@ -23,6 +24,7 @@ pub struct Context<'a> {
     pub source: &'a Arc<Source>,
     pub folder: &'a Path,
     pub metrics: Arc<[MetricConfig]>,
+    pub monte_carlo: (Option<Simulate>, Option<Estimate>),
     pub instances: Option<System>,
     pub baselines: Vec<Arc<dyn Baseline>>,
 }
@@ -64,7 +66,7 @@ impl Context<'_> {
         match cell.system.draw(seed, 0) {
             Ok(model) => {
                 self.baselines = model.baselines();
-                match self.names(&cell, model.as_ref(), tree) {
+                match self.names(&cell, model.as_ref()) {
                     Ok(()) => {
                         trial = cell.draw(seed, 0).map_err(|e| found.extend(mistakes_in(e, "problem"))).ok();
                     }
@@ -89,8 +91,8 @@ impl Context<'_> {
         Some(cell)
     }
 
-    /// Names of metrics in `[problem]`, `[[metric]]` and `[simulate]`, against what the model knows.
-    fn names(&self, cell: &Cell, model: &dyn SystemModel, tree: &Map<String, Value>) -> Result<(), Vec<InputError>> {
+    /// Names in `[problem]`, `[[metric]]`, `[simulate]` and `[estimate]`, against what the model knows.
+    fn names(&self, cell: &Cell, model: &dyn SystemModel) -> Result<(), Vec<InputError>> {
         let mut mistakes = Vec::new();
         let known: Vec<&str> = model.metrics().iter().map(|m| m.id.as_str()).collect();
         for (i, metric) in self.metrics.iter().enumerate() {
@@ -103,12 +105,8 @@ impl Context<'_> {
             mistakes.extend(metric.metric(model.metrics()).err());
         }
         let all = || known.iter().copied().chain(self.metrics.iter().map(|m| m.name.as_str()));
-        let simulated = tree.get("simulate").and_then(|s| s.get("metrics")).and_then(Value::as_array);
-        for name in simulated.into_iter().flatten().filter_map(Value::as_str) {
-            if !known.contains(&name) {
-                mistakes.push(InputError::unknown("simulate.metrics", name, known.iter().copied()));
-            }
-        }
+        mistakes.extend(self.monte_carlo.0.iter().flat_map(|simulate| simulate.check(model)));
+        mistakes.extend(self.monte_carlo.1.iter().flat_map(|estimate| estimate.check(model)));
         if mistakes.is_empty() {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use super::system::{System, mistakes_in};
 use crate::design::Design;
 use crate::error::{Error, InputError, Result};
 use crate::metric::Metric;
-use crate::model::with_metrics;
+use crate::model::{SystemModel, with_metrics};
 use crate::problem::Problem;
 
 /// One point of the sweep.
@@ -46,12 +46,22 @@ pub struct Trial {
 impl Cell {
     /// Draws one trial, and puts the problem to it.
     pub fn draw(&self, seed: u64, trial: u64) -> Result<Trial> {
+        let model = self.system.draw(seed, trial).map_err(|error| match error {
+            Error::Input(_) => Error::Input(self.locate(mistakes_in(error, "scenario"))),
+            other => other,
+        })?;
+        let problem = self.problem_on(model)?;
+        let designs = self.system.instance(trial).map(|s| s.file.designs.clone()).unwrap_or_default();
+        Ok(Trial { problem, designs })
+    }
+
+    /// Puts the problem to a system.
+    pub fn problem_on(&self, model: Arc<dyn SystemModel>) -> Result<Arc<Problem>> {
         let place = |mistakes| Error::Input(self.locate(mistakes));
         let in_section = |error, section| match error {
             Error::Input(_) => place(mistakes_in(error, section)),
             other => other,
         };
-        let model = self.system.draw(seed, trial).map_err(|e| in_section(e, "scenario"))?;
         let mut extra: Vec<Arc<dyn Metric>> = Vec::new();
         let mut mistakes = Vec::new();
         for metric in self.metrics.iter() {
@@ -65,9 +75,7 @@ impl Cell {
         }
         let model = with_metrics(model, extra).map_err(|e| in_section(e, "metric"))?;
         let spec = self.problem.on(model.as_ref()).map_err(place)?;
-        let problem = Problem::new(model, spec).map_err(|e| in_section(e, "problem"))?;
-        let designs = self.system.instance(trial).map(|s| s.file.designs.clone()).unwrap_or_default();
-        Ok(Trial { problem, designs })
+        Problem::new(model, spec).map_err(|e| in_section(e, "problem"))
     }
 
     /// Gives mistakes the file and line of their keys; those of a swept key stand at its list.
@@ -86,7 +94,7 @@ impl Cell {
                 None => {
                     let values = self.sweep.iter().map(|(key, value)| format!("{key} = {value}"));
                     let cell = values.collect::<Vec<_>>().join(", ");
-                    InputError { found: format!("{}, in the cell {cell},", mistake.found), ..mistake }
+                    InputError { found: format!("{} (in the cell {cell})", mistake.found), ..mistake }
                 }
             }
         };

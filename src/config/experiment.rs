@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use super::assemble::Context;
 use super::cell::Cell;
 use super::expression::MetricConfig;
+use super::figure::FigureConfig;
+use super::monte_carlo::{Estimate, Simulate};
 use super::setting::set;
 use super::source::Source;
 use super::sweep::cells;
@@ -16,8 +18,23 @@ use super::write::to_toml;
 use crate::error::{Error, InputError, Result};
 use crate::instance::found;
 
-pub(super) const SECTIONS: [&str; 10] =
-    ["name", "scenario", "instances", "problem", "solver", "metric", "sweep", "trials", "stop", "simulate"];
+pub(super) const SECTIONS: [&str; 12] = [
+    "name",
+    "scenario",
+    "instances",
+    "problem",
+    "solver",
+    "metric",
+    "sweep",
+    "trials",
+    "stop",
+    "simulate",
+    "estimate",
+    "figure",
+];
+
+/// More runs than this are refused, as a slip of the pen.
+const MOST_RUNS: u64 = 10_000_000;
 
 /// A checked config.
 #[derive(Clone, Debug)]
@@ -32,19 +49,14 @@ pub struct Experiment {
     pub seed: u64,
     /// Monte-Carlo figures beside the closed forms, where asked for.
     pub simulate: Option<Simulate>,
+    /// Mean square errors of estimators beside the bounds on them, where asked for.
+    pub estimate: Option<Estimate>,
+    /// The figures of its report; they change no result.
+    pub figures: Vec<FigureConfig>,
     /// The config with all defaults filled in.
     pub resolved: Map<String, Value>,
     /// What the reader should know, though it is no mistake.
     pub notes: Vec<String>,
-}
-
-/// The `[simulate]` section.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Simulate {
-    /// The metrics to simulate.
-    pub metrics: Vec<String>,
-    /// Draws per design.
-    pub draws: u64,
 }
 
 impl Experiment {
@@ -65,6 +77,14 @@ impl Experiment {
     pub fn to_toml(&self) -> String {
         to_toml(&self.resolved)
     }
+
+    /// Gives mistakes the file and line of their keys.
+    pub fn locate(&self, mistakes: Vec<InputError>) -> Vec<InputError> {
+        match self.cells.first() {
+            Some(cell) => cell.source.locate(mistakes),
+            None => mistakes,
+        }
+    }
 }
 
 fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
@@ -83,7 +103,9 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     };
     let (trials, seed) = read_trials(&tree, &mut mistakes);
     let metrics = read_metrics(&tree, &mut mistakes);
-    let simulate = read_simulate(&tree, &mut mistakes);
+    let simulate = Simulate::read(&tree, &mut mistakes);
+    let estimate = Estimate::read(&tree, &mut mistakes);
+    let figures = FigureConfig::read_all(&tree, &mut mistakes);
     let instances = match (tree.get("scenario"), tree.get("instances")) {
         (Some(_), Some(_)) => {
             mistakes.push(InputError::new("instances", "`scenario` and `instances`", "one of them"));
@@ -101,15 +123,21 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     }
     let trials = instances.as_ref().map_or(trials, |files| files.len() as u64);
     let points = cells(tree.get("sweep"), &mut mistakes);
+    let solvers = tree.get("solver").and_then(Value::as_array).map_or(1, Vec::len).max(1);
+    let most = MOST_RUNS / (points.len() * solvers).max(1) as u64;
+    if trials > most {
+        let allowed = format!("at most {most}: {MOST_RUNS} runs in all");
+        mistakes.push(InputError::new("trials.count", trials.to_string(), allowed));
+    }
     let source = Arc::new(source);
     let instances = instances.map(System::Instances);
-    let mut context = Context { source: &source, folder, metrics, instances, baselines: Vec::new() };
+    let monte_carlo = (simulate.clone(), estimate.clone());
+    let mut context = Context { source: &source, folder, metrics, monte_carlo, instances, baselines: Vec::new() };
     let base = context.base(&tree, seed, &mut mistakes);
     let (Some(base), true) = (base, mistakes.is_empty()) else {
         return Err(Error::Input(source.locate(mistakes)));
     };
     let mut read = Vec::new();
-    let mut notes = Vec::new();
     for (index, point) in points.into_iter().enumerate() {
         match context.cell(index, &base.resolved, point) {
             Ok(cell) => read.push(cell),
@@ -124,9 +152,6 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     if !mistakes.is_empty() {
         return Err(Error::Input(source.locate(mistakes)));
     }
-    if simulate.is_some() {
-        notes.push("[simulate] is kept in the run folder; this version does not simulate in experiments".into());
-    }
     let mut resolved = Map::new();
     resolved.insert("name".into(), name.clone().into());
     if let Some(System::Instances(files)) = &context.instances {
@@ -135,14 +160,19 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         resolved.insert("instances".into(), paths.collect());
     }
     resolved.extend(base.resolved);
-    for key in ["metric", "sweep", "simulate"] {
-        let value = if key == "metric" { Some(metrics_json(&context.metrics)) } else { tree.get(key).cloned() };
+    for (key, value) in [
+        ("metric", Some(metrics_json(&context.metrics))),
+        ("sweep", tree.get("sweep").cloned()),
+        ("simulate", simulate.as_ref().map(Simulate::to_json)),
+        ("estimate", estimate.as_ref().map(Estimate::to_json)),
+        ("figure", tree.get("figure").cloned()),
+    ] {
         resolved.extend(value.filter(|v| *v != json!([])).map(|value| (key.to_string(), value)));
     }
     let count =
         if tree.contains_key("instances") { json!({ "seed": seed }) } else { json!({ "count": trials, "seed": seed }) };
     resolved.insert("trials".into(), count);
-    Ok(Experiment { name, cells: read, trials, seed, simulate, resolved, notes })
+    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, figures, resolved, notes: Vec::new() })
 }
 
 fn metrics_json(metrics: &[MetricConfig]) -> Value {
@@ -173,27 +203,6 @@ fn read_trials(tree: &Map<String, Value>, mistakes: &mut Vec<InputError>) -> (u6
     }
     let count = whole(table, "trials", "count", 1, mistakes).unwrap_or(1);
     (count, whole(table, "trials", "seed", 0, mistakes).unwrap_or(1))
-}
-
-fn read_simulate(tree: &Map<String, Value>, mistakes: &mut Vec<InputError>) -> Option<Simulate> {
-    let section = tree.get("simulate")?;
-    let Some(table) = section.as_object() else {
-        mistakes.push(InputError::new("simulate", found(section), "a table with `metrics` and `draws`"));
-        return None;
-    };
-    for key in table.keys().filter(|key| !["metrics", "draws"].contains(&key.as_str())) {
-        mistakes.push(InputError::unknown(format!("simulate.{key}"), key, ["metrics", "draws"]));
-    }
-    let names = table.get("metrics").and_then(Value::as_array);
-    let names: Option<Vec<String>> =
-        names.and_then(|names| names.iter().map(|n| n.as_str().map(str::to_string)).collect());
-    let names = names.filter(|names| !names.is_empty());
-    if names.is_none() {
-        let written = table.get("metrics").map_or("no such key".to_string(), found);
-        mistakes.push(InputError::new("simulate.metrics", written, "a list of metrics"));
-    }
-    let draws = whole(table, "simulate", "draws", 1, mistakes).unwrap_or(100);
-    Some(Simulate { metrics: names?, draws })
 }
 
 fn whole(
@@ -307,6 +316,44 @@ seed = 7
     }
 
     #[test]
+    fn monte_carlo_sections_are_checked_against_the_model() {
+        let sections = "\n[simulate]\nmetrics = [\"sum_rate\", \"rate\"]\n\n\
+                        [estimate]\nestimators = [\"power_meter\"]\ntrials = 7\n";
+        let text = format!("{GOOD}{sections}");
+        let experiment = parse(&text, &["simulate.draws=5"]).unwrap();
+        assert_eq!(experiment.simulate.as_ref().map(|s| (s.metrics.len(), s.draws)), Some((2, 5)));
+        assert_eq!(experiment.estimate.as_ref().map(|e| e.trials), Some(7));
+        assert_eq!(parse(&experiment.to_toml(), &[]).unwrap().resolved, experiment.resolved);
+        assert_eq!(parse(&text, &[]).unwrap().resolved["simulate"]["draws"], 100);
+        for (old, new, words) in [
+            ("\"rate\"]", "\"rat\"]", "e.toml:45: `simulate.metrics[1]`: found unknown name `rat`"),
+            (
+                "\"rate\"]",
+                "\"transmit_power\"]",
+                "which is not simulated; allowed: what `toy_for_tests` simulates: rate",
+            ),
+            ("\"rate\"]", "\"efficiency\"]", "found unknown name `efficiency`"),
+            ("\"rate\"]", "\"sum_rate\"]", "`sum_rate` a second time"),
+            ("[\"sum_rate\", \"rate\"]", "\"rate\"", "e.toml:45: `simulate.metrics`: found \"rate\"; allowed: a list"),
+            (
+                "\"power_meter\"",
+                "\"pover_meter\"",
+                "e.toml:48: `estimate.estimators[0]`: found unknown name `pover_meter`",
+            ),
+            (
+                "trials = 7",
+                "trials = 1",
+                "e.toml:49: `estimate.trials`: found 1; allowed: a whole number of at least 2",
+            ),
+            ("trials = 7", "draws = 7", "e.toml:49: `estimate.draws`: found unknown name `draws`"),
+        ] {
+            assert!(text.contains(old), "{old}");
+            let message = parse(&text.replacen(old, new, 1), &[]).unwrap_err();
+            assert!(message.contains(words), "{new}: {message}");
+        }
+    }
+
+    #[test]
     fn a_limit_on_a_limited_metric_replaces_the_scenarios() {
         let experiment =
             parse(&GOOD.replace("rate = { at_least = 0.01 }", "transmit_power = { at_most = \"2 W\" }"), &[]);
@@ -321,6 +368,10 @@ seed = 7
         assert_eq!(one("sweep.scenario.power=[3, 4, 5]").unwrap().cells.len(), 9);
         let cell = &one("solver.equal_shares.label=same").unwrap().cells[0];
         assert_eq!(cell.solvers[2].label, "same");
+        let labelled =
+            GOOD.replace("\"quick search\"", "\"a = b.c\"").replace("solver.quick search.", "solver.a = b.c.");
+        let cell = &parse(&labelled, &["solver.\"a = b.c\".max_evaluations=9"]).unwrap().cells[0];
+        assert_eq!(cell.solvers[1].rules.max_evaluations, Some(9));
         let without = GOOD.replace("array = { horizontal = 3, vertical = 1 }", "");
         let experiment = parse(&without, &["scenario.array.vertical=9"]).unwrap();
         assert_eq!(experiment.resolved["scenario"]["array"], json!({ "horizontal": 2, "vertical": 9 }));

@@ -59,6 +59,31 @@ pub fn json_kind(schema: &Schema) -> String {
     kind(schema.as_value())
 }
 
+/// The kind of value of a property of a whole schema: like [`json_kind`], its definitions looked up.
+pub fn property_kind(property: &Value, whole: &Value) -> String {
+    kind(&looked_up(property, whole, 4))
+}
+
+/// A schema with its references replaced by what they stand for; its own keys go before.
+pub(super) fn looked_up(schema: &Value, whole: &Value, depth: usize) -> Value {
+    match schema {
+        Value::Object(object) if depth > 0 => {
+            let name = object.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/"));
+            let definition = name.and_then(|name| whole.get("$defs")?.get(name)).and_then(Value::as_object);
+            let mut merged = definition.cloned().unwrap_or_default();
+            merged.extend(
+                object
+                    .iter()
+                    .filter(|(k, _)| definition.is_none() || *k != "$ref")
+                    .map(|(k, v)| (k.clone(), v.clone())),
+            );
+            Value::Object(merged.into_iter().map(|(k, v)| (k, looked_up(&v, whole, depth - 1))).collect())
+        }
+        Value::Array(items) => items.iter().map(|item| looked_up(item, whole, depth)).collect(),
+        other => other.clone(),
+    }
+}
+
 fn kind(schema: &Value) -> String {
     let join = |items: Vec<String>| items.join(" or ");
     if let Some(choices) = schema.get("enum").and_then(Value::as_array) {

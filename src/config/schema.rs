@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::figure::figure_schema;
 use super::solver::DRIVER_KEYS;
 use crate::driver::StopRules;
 use crate::error::Result;
@@ -88,9 +89,17 @@ pub fn config_schema() -> Result<Value> {
                 "seed": { "type": "integer", "minimum": 0, "default": 1, "description": "Seed of all random numbers." },
             })),
             "stop": rules,
-            "simulate": object("Monte-Carlo figures beside the closed forms.", json!({
-                "metrics": { "type": "array", "items": { "type": "string" }, "description": "What to simulate." },
-                "draws": { "type": "integer", "minimum": 1, "default": 100, "description": "Draws a design." },
+            "figure": { "description": "Figures of the report.", "type": "array", "items": figure_schema() },
+            "simulate": object("Metrics of each result by Monte-Carlo of the raw signals, beside the closed forms.", json!({
+                "metrics": { "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true,
+                    "description": "The metrics to simulate, of those that the scenario's simulation covers." },
+                "draws": { "type": "integer", "minimum": 2, "default": 100, "description": "Draws a design." },
+            })),
+            "estimate": object("Mean square errors of estimators at each result, beside the CRLBs.", json!({
+                "estimators": { "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true,
+                    "description": "The scenario's estimators to try." },
+                "trials": { "type": "integer", "minimum": 2, "default": 100, "description":
+                    "Trials of each estimator at a design." },
             })),
         },
         "$defs": definitions,

@@ -12,7 +12,7 @@ pub fn set(source: &mut Source, setting: &str) -> Result<()> {
         let allowed = "KEY=VALUE, such as scenario.users=8 or solver.sca.max_iterations=20";
         Err(Error::from(InputError::new("", format!("\"{found}\""), allowed)).in_file("--set"))
     };
-    let Some((key, written)) = setting.split_once('=') else { return refuse(setting) };
+    let Some((key, written)) = split(setting) else { return refuse(setting) };
     let key = key.trim();
     let path = key_path(key, &source.tree);
     if path.iter().any(String::is_empty) {
@@ -30,6 +30,16 @@ pub fn set(source: &mut Source, setting: &str) -> Result<()> {
         scenario.insert(table.clone(), default);
     }
     source.set(&path, value, setting)
+}
+
+/// Key and value: what is before the first `=` outside of quotes, and what is behind it.
+fn split(setting: &str) -> Option<(&str, &str)> {
+    let mut quoted = false;
+    let equals = setting.char_indices().find(|(_, c)| {
+        quoted ^= *c == '"';
+        *c == '=' && !quoted
+    });
+    equals.map(|(at, _)| (&setting[..at], &setting[at + 1..]))
 }
 
 /// A key taken apart: `sweep.KEY` keeps its key whole, `solver.LABEL.KEY` its label.

@@ -58,10 +58,13 @@ impl Source {
     }
 
     /// Puts a value at a path, as if it stood in the file. Tables on the way are made where they are missing; an
-    /// entry of `solver` or `metric` is named by its label, type or name.
+    /// entry of `solver`, `metric` or `figure` is named by its label, name, type or kind.
     pub fn set(&mut self, path: &[String], value: Value, written: &str) -> Result<()> {
         let place = Place { file: Some(format!("--set {written}")), line: None };
         let at = put(&mut self.tree, path, value).map_err(|e| Error::from(e).in_file(format!("--set {written}")))?;
+        // What stood below it in the file is no more.
+        let below = |key: &String| key.strip_prefix(at.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
+        self.places.retain(|key, _| !below(key));
         self.places.insert(at, place);
         Ok(())
     }
@@ -98,7 +101,7 @@ pub fn put(tree: &mut Map<String, Value>, path: &[String], value: Value) -> Resu
     let Some((first, rest)) = path.split_first() else {
         return Err(InputError::new("", "no key", "a key's path, such as scenario.users"));
     };
-    let listed = matches!(first.as_str(), "solver" | "metric");
+    let listed = matches!(first.as_str(), "solver" | "metric" | "figure");
     let mut at = first.clone();
     let mut slot = tree.entry(first.clone()).or_insert(Value::Null);
     for (depth, name) in rest.iter().enumerate() {
@@ -127,9 +130,9 @@ pub fn put(tree: &mut Map<String, Value>, path: &[String], value: Value) -> Resu
     Ok(at)
 }
 
-/// What an entry of `[[solver]]` or `[[metric]]` goes by.
+/// What an entry of `[[solver]]`, `[[metric]]` or `[[figure]]` goes by.
 pub fn entry_name(entry: &Value) -> String {
-    let names = ["label", "name", "type"].iter().find_map(|key| entry.get(key).and_then(Value::as_str));
+    let names = ["label", "name", "type", "kind"].iter().find_map(|key| entry.get(key).and_then(Value::as_str));
     names.unwrap_or_default().to_string()
 }
 

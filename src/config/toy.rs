@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use crate::design::{Block, Design, DesignSpace, Domain};
 use crate::error::{InputError, Result};
 use crate::instance::{Fields, Number};
-use crate::math::{Power, Streams};
+use crate::math::{Power, RandomStream, Streams};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
 use crate::scenario::{Scenario, ScenarioEntry};
+use crate::simulation::{Simulation, SimulationFactory};
 use crate::structure::{Bound, Certificate, ProvenBound, Structure};
 
 /// Its config section.
@@ -133,6 +134,21 @@ impl SystemModel for Channels {
         };
         Structure { bound, ..Structure::none("it is a toy") }
     }
+    fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
+        let (gains, powers) = (self.gains.clone(), design.to_vec());
+        Some(Box::new(move || Box::new(Flicker { gains: gains.clone(), powers: powers.clone(), squared: false })))
+    }
+    fn estimators(&self) -> Vec<Named> {
+        vec![Named { name: "power_meter", description: "reads the powers, with errors of 1 % of each" }]
+    }
+    fn estimator(&self, name: &str, design: &Design) -> Option<SimulationFactory> {
+        let (gains, powers) = (self.gains.clone(), design.to_vec());
+        let make = move || {
+            let flicker = Flicker { gains: gains.clone(), powers: powers.clone(), squared: true };
+            Box::new(flicker) as Box<dyn Simulation>
+        };
+        (name == "power_meter").then(|| Box::new(make) as SimulationFactory)
+    }
     fn starts(&self) -> Vec<Named> {
         vec![Named { name: "nothing", description: "no power" }]
     }
@@ -141,6 +157,38 @@ impl SystemModel for Channels {
     }
     fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
         vec![Arc::new(Equal { share: self.power / self.gains.len() as f64, count: self.gains.len() })]
+    }
+}
+
+/// Powers that flicker by 1 %: rates of their means, or the squared errors in the place of the transmit power.
+struct Flicker {
+    gains: Vec<f64>,
+    powers: Vec<f64>,
+    squared: bool,
+}
+
+impl Simulation for Flicker {
+    fn moments(&self) -> usize {
+        self.powers.len()
+    }
+    fn covers(&self) -> Vec<&'static str> {
+        if self.squared { vec!["transmit_power"] } else { vec!["rate", "sum_rate"] }
+    }
+    fn sample(&mut self, stream: &mut RandomStream, out: &mut [f64]) {
+        for (out, power) in out.iter_mut().zip(&self.powers) {
+            let error = 0.01 * power * stream.normal();
+            *out = if self.squared { error * error } else { power + error };
+        }
+    }
+    fn estimate(&self, mean: &[f64], out: &mut [f64]) {
+        if self.squared {
+            out[0] = mean.iter().sum();
+            return;
+        }
+        for ((out, gain), power) in out.iter_mut().zip(&self.gains).zip(mean) {
+            *out = (gain * power).ln_1p() / std::f64::consts::LN_2;
+        }
+        out[mean.len()] = out[..mean.len()].iter().sum();
     }
 }
 

@@ -37,7 +37,7 @@ fn section(table: &Map<String, Value>, sweep: bool) -> Table {
     section
 }
 
-fn plain(entry: &Value) -> Option<toml_edit::Value> {
+pub(super) fn plain(entry: &Value) -> Option<toml_edit::Value> {
     Some(match entry {
         Value::Null => return None,
         Value::Bool(flag) => (*flag).into(),

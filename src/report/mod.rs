@@ -2,13 +2,17 @@
 //!
 //! The page holds what was run, the table of results, and figures: convergence, any metric over the sweep, any metric
 //! against any other, distributions over users and drops, time against gap. Everything is aggregated here; the page's
-//! script only chooses and draws.
+//! script only chooses and draws. The same figures are drawn for papers, see [`Figure`].
 
 mod convergence;
+mod distribution;
+mod figure;
 mod html;
 mod page;
 mod payload;
+mod preset;
 mod quantity;
+mod simulated;
 mod spread;
 mod study;
 mod swept;
@@ -17,12 +21,16 @@ mod table;
 use std::path::{Path, PathBuf};
 
 pub use convergence::{Band, Effort, Traces};
+pub use distribution::Distribution;
+pub use figure::{Figure, Format, Options, Vocabulary, chosen, compose, write_figures};
 pub(crate) use html::{duration, durations, number};
 pub use quantity::{Quantity, Scale};
+pub use simulated::{MonteCarlo, estimated, estimators, simulated};
 pub use spread::{Spread, quantile, sorted};
 pub use study::{Cell, Reduction, Study};
 pub use swept::{Axis, SweptKey};
 
+use crate::config::{FigureConfig, Source};
 use crate::error::{Error, Result};
 use crate::results::RunFolder;
 
@@ -35,6 +43,32 @@ pub fn write(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("report.html");
     replace(&path, page::page(&study)?.as_bytes())?;
     Ok(path)
+}
+
+/// The `[[figure]]` tables of a run's config.
+///
+/// # Errors
+/// Where they hold mistakes: a config that was edited in the run folder.
+pub fn run_figures(study: &Study) -> Result<Vec<FigureConfig>> {
+    let source = Source::parse(&study.folder.config, &study.folder.path.join("config.toml").display().to_string())?;
+    let mut mistakes = Vec::new();
+    let figures = FigureConfig::read_all(&source.tree, &mut mistakes);
+    if mistakes.is_empty() { Ok(figures) } else { Err(Error::Input(source.locate(mistakes))) }
+}
+
+/// Draws the figures of a run into its folder's `figures`, as far as it has something for them; gives their folder
+/// where there are any.
+///
+/// # Errors
+/// Where a file cannot be written.
+pub fn draw(folder: &Path) -> Result<Option<PathBuf>> {
+    let study = Study::new(RunFolder::read(folder)?);
+    let known = Vocabulary::of_study(&study);
+    // What no run of this experiment has, because they all failed, is no mistake of the config's.
+    let figures = chosen(&study, &run_figures(&study)?).into_iter().filter(|f| known.mistakes(f).is_empty());
+    let target = folder.join("figures");
+    let written = write_figures(&study, &figures.collect::<Vec<_>>(), &target, &Options::default())?;
+    Ok((!written.is_empty()).then_some(target))
 }
 
 /// Writes a file beside its place and moves it there, so that a reader never meets half of it.

@@ -24,7 +24,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 /// The whole page of a study.
 pub fn page(study: &Study) -> Result<String> {
     let name = title(study);
-    let data = json(&payload(study)?);
+    // A config that was edited into mistakes since the run still has its page; `isacopt plot` names them.
+    let data = json(&payload(study, &super::run_figures(study).unwrap_or_default())?);
     let mut html = String::with_capacity(data.len() + 400_000);
     let _ = write!(
         html,

@@ -6,8 +6,11 @@
 //! cells       [{place: [point on each axis], compared, trials}]
 //! quantities  [{id, name, better: 1 | -1 | 0, vector, scales: [{name, axis}], description}]
 //! objective   index of a quantity, or null
+//! cell        the cell that figures of one sweep point show at first
+//! figures     the config's [[figure]] sections, see `preset`
 //! spreads     {"QUANTITY/REDUCTION": by cell and solver: null | [count, median, q1, q3, mean, standard error] | [1, value]}
-//! simulated   {"QUANTITY": by cell and solver: null | [value, standard error]}
+//! simulated   {"QUANTITY/REDUCTION": by cell and solver: null | [mean, standard error, median, standard error]}
+//! estimated   {"QUANTITY/REDUCTION": {ESTIMATOR: the same}}
 //! convergence [{cell, solver, trials, iterations | evaluations | time: {x, objective | gap: [median, q1, q3]}}]
 //! bounds      by cell: the median of the proven bounds, or null
 //! cdf         {"QUANTITY": by cell and solver: null | [count, 5 % quantile, median, [ascending values]]}
@@ -17,9 +20,13 @@
 use serde_json::{Map, Value, json};
 
 use super::convergence::{Band, Effort, Traces};
+use super::distribution::Distribution;
+use super::preset::presets;
 use super::quantity::{Quantity, rounded};
-use super::spread::{Spread, quantile, sorted};
+use super::simulated::{MonteCarlo, estimated, estimators, simulated};
+use super::spread::Spread;
 use super::study::{Reduction, Study, sign};
+use crate::config::FigureConfig;
 use crate::error::Result;
 
 /// How many numbers each part may hold; together they keep a page of thousands of runs under 3 MB.
@@ -27,8 +34,8 @@ const CONVERGENCE_NUMBERS: usize = 110_000;
 const CDF_NUMBERS: usize = 80_000;
 const RUN_POINTS: usize = 4_000;
 
-/// The data of all figures.
-pub fn payload(study: &Study) -> Result<Value> {
+/// The data of all figures, and what the config asks of them.
+pub fn payload(study: &Study, figures: &[FigureConfig]) -> Result<Value> {
     let objective = study.objective_quantity().and_then(|o| study.quantities.iter().position(|q| q == o));
     Ok(json!({
         "solvers": study.solvers.iter().map(|(label, kind)| json!({"label": label, "type": kind})).collect::<Vec<_>>(),
@@ -37,10 +44,13 @@ pub fn payload(study: &Study) -> Result<Value> {
             .collect::<Vec<_>>(),
         "quantities": study.quantities.iter().map(quantity).collect::<Vec<_>>(),
         "objective": objective,
+        "cell": study.usual_cell(),
+        "figures": presets(study, figures),
         "spreads": spreads(study),
-        "simulated": simulated(study),
+        "simulated": monte_carlo(study),
+        "estimated": estimates(study),
         "convergence": convergence(study)?,
-        "bounds": (0..study.cells.len()).map(|c| rounded(median_bound(study, c), 8)).collect::<Vec<_>>(),
+        "bounds": (0..study.cells.len()).map(|c| rounded(study.median_bound(c), 8)).collect::<Vec<_>>(),
         "cdf": distributions(study),
         "runs": runs(study),
     }))
@@ -81,43 +91,59 @@ fn spreads(study: &Study) -> Value {
             short(s.standard_error)
         ]),
     };
+    by_quantity(study, |quantity, reduction, c, s| study.spread(quantity, reduction, c, s).map_or(Value::Null, row))
+}
+
+/// Monte-Carlo values beside closed forms.
+fn monte_carlo(study: &Study) -> Value {
+    by_quantity(study, |quantity, reduction, c, s| row(simulated(study, quantity, reduction, c, s)))
+}
+
+/// Mean square errors of estimators beside Cramér-Rao bounds: by quantity and reduction, then by estimator.
+fn estimates(study: &Study) -> Value {
     let mut all = Map::new();
     for (index, quantity) in study.quantities.iter().enumerate() {
-        for reduction in if quantity.vector { &Reduction::ALL[..] } else { &Reduction::ALL[..1] } {
-            let rows: Vec<Value> =
-                pairs(study).map(|(c, s)| study.spread(quantity, *reduction, c, s).map_or(Value::Null, row)).collect();
-            all.insert(format!("{index}/{}", reduction.name()), rows.into());
+        for reduction in reductions(quantity) {
+            let by_name: Map<String, Value> = estimators(study, quantity)
+                .into_iter()
+                .map(|name| {
+                    let rows: Vec<Value> =
+                        pairs(study).map(|(c, s)| row(estimated(study, quantity, &name, *reduction, c, s))).collect();
+                    (name, rows.into())
+                })
+                .collect();
+            if !by_name.is_empty() {
+                all.insert(format!("{index}/{}", reduction.name()), by_name.into());
+            }
         }
     }
     all.into()
 }
 
-/// Monte-Carlo values beside closed forms, where the experiment asked for them: the mean over the compared trials,
-/// and its standard error from those of the trials.
-fn simulated(study: &Study) -> Value {
+/// `[mean, standard error, median, standard error]`, or null.
+fn row(found: Option<MonteCarlo>) -> Value {
+    let row = |m: MonteCarlo| {
+        json!([rounded(m.mean, 5), rounded(m.mean_error, 3), rounded(m.median, 5), rounded(m.median_error, 3)])
+    };
+    found.map_or(Value::Null, row)
+}
+
+/// The rows of all quantities and reductions that have any, by cell and solver.
+fn by_quantity(study: &Study, row: impl Fn(&Quantity, Reduction, usize, usize) -> Value) -> Value {
     let mut all = Map::new();
     for (index, quantity) in study.quantities.iter().enumerate() {
-        let rows: Vec<Value> = pairs(study)
-            .map(|(c, s)| {
-                let found: Vec<(f64, f64)> =
-                    study.compared(c, s).filter_map(|r| simulation(r.metrics.get(&quantity.id)?)).collect();
-                let n = found.len() as f64;
-                let mean = found.iter().map(|(x, _)| x).sum::<f64>() / n;
-                let error = found.iter().map(|(_, e)| e * e).sum::<f64>().sqrt() / n;
-                if found.is_empty() { Value::Null } else { json!([rounded(mean, 5), rounded(error, 3)]) }
-            })
-            .collect();
-        if rows.iter().any(|r| !r.is_null()) {
-            all.insert(index.to_string(), rows.into());
+        for reduction in reductions(quantity) {
+            let rows: Vec<Value> = pairs(study).map(|(c, s)| row(quantity, *reduction, c, s)).collect();
+            if rows.iter().any(|r| !r.is_null()) {
+                all.insert(format!("{index}/{}", reduction.name()), rows.into());
+            }
         }
     }
     all.into()
 }
 
-/// `{"simulated": {"value": x, "standard_error": e}}` beside a scalar metric's value.
-fn simulation(metric: &Value) -> Option<(f64, f64)> {
-    let simulated = metric.get("simulated")?;
-    Some((simulated.get("value")?.as_f64()?, simulated.get("standard_error")?.as_f64()?))
+fn reductions(quantity: &Quantity) -> &'static [Reduction] {
+    if quantity.vector { &Reduction::ALL } else { &Reduction::ALL[..1] }
 }
 
 fn convergence(study: &Study) -> Result<Value> {
@@ -161,13 +187,6 @@ fn band(band: &Band, trials: usize, digits: usize) -> Value {
     }
 }
 
-/// The median over the compared trials of the tightest proven bounds; NaN where there is none.
-pub fn median_bound(study: &Study, cell: usize) -> f64 {
-    let trials = &study.cells[cell].compared;
-    let bounds: Vec<f64> = trials.iter().filter_map(|t| study.bound(cell, *t)).collect();
-    if bounds.len() < trials.len() { f64::NAN } else { quantile(&sorted(&bounds), 0.5) }
-}
-
 fn distributions(study: &Study) -> Value {
     let drawn = |q: &&Quantity| q.vector || study.trials() > 1;
     let count = study.quantities.iter().filter(drawn).count() * study.cells.len() * study.solvers.len();
@@ -178,19 +197,10 @@ fn distributions(study: &Study) -> Value {
     for (index, quantity) in study.quantities.iter().enumerate().filter(|(_, q)| drawn(q)) {
         let rows: Vec<Value> = pairs(study)
             .map(|(c, s)| {
-                let entries: Vec<f64> = study.compared(c, s).flat_map(|r| study.entries(quantity, r)).collect();
-                let values = sorted(&entries);
-                if values.len() < 2 {
-                    return Value::Null;
-                }
-                let kept: Vec<Value> = if values.len() <= points {
-                    values.iter().map(|x| rounded(*x, 4)).collect()
-                } else {
-                    let share = |i: usize| i as f64 / (points - 1) as f64;
-                    (0..points).map(|i| rounded(quantile(&values, share(i)), 4)).collect()
-                };
-                let mark = |share| rounded(quantile(&values, share), 4);
-                json!([values.len(), mark(0.05), mark(0.5), kept])
+                let Some(found) = Distribution::of(study, quantity, c, s, points) else { return Value::Null };
+                let short = |x: f64| rounded(x, 4);
+                let kept: Vec<Value> = found.values.iter().map(|x| short(*x)).collect();
+                json!([found.count, short(found.five_percent), short(found.median), kept])
             })
             .collect();
         if rows.iter().any(|r| !r.is_null()) {

@@ -19,6 +19,9 @@ pub enum Scale {
 }
 
 impl Scale {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Linear, Self::Logarithmic, Self::Decibel, Self::RootDegrees];
+
     /// Its name in the page's data and in `[[figure]]` sections.
     pub fn name(self) -> &'static str {
         match self {

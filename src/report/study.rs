@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::quantity::{Quantity, Scale};
-use super::spread::Spread;
+use super::spread::{Spread, quantile, sorted};
 use super::swept::{self, Axis};
 use crate::metric::Direction;
 use crate::results::{RunFolder, RunRecord};
@@ -99,9 +99,22 @@ impl Study {
         self.records(cell, solver).filter(move |r| r.feasible && self.cells[cell].compared.contains(&r.trial))
     }
 
+    /// The cell that figures of one sweep point show where nobody chose: the first with the most compared trials.
+    pub fn usual_cell(&self) -> usize {
+        let most = self.cells.iter().map(|c| c.compared.len()).max();
+        self.cells.iter().position(|c| Some(c.compared.len()) == most).unwrap_or(0)
+    }
+
     /// The tightest proven bound on the full problem that any solver gave in a trial.
     pub fn bound(&self, cell: usize, trial: u64) -> Option<f64> {
         self.bounds[cell].get(&trial).copied()
+    }
+
+    /// The median over the compared trials of the tightest proven bounds; NaN where a trial has none.
+    pub fn median_bound(&self, cell: usize) -> f64 {
+        let trials = &self.cells[cell].compared;
+        let bounds: Vec<f64> = trials.iter().filter_map(|t| self.bound(cell, *t)).collect();
+        if bounds.len() < trials.len() { f64::NAN } else { quantile(&sorted(&bounds), 0.5) }
     }
 
     /// The distance of an objective from a bound: relative, or absolute for logarithms.
@@ -259,7 +272,7 @@ fn quantities(folder: &RunFolder) -> Vec<Quantity> {
                     let unit = metric.get("unit").and_then(Value::as_str).unwrap_or("");
                     let mut quantity = Quantity::metric(id, unit, vector, sought.or(direction));
                     let description = described.get("description").and_then(Value::as_str);
-                    quantity.description = description.unwrap_or("").to_string();
+                    quantity.description = sentence(description.unwrap_or(""));
                     found.push(quantity);
                 }
             }
@@ -272,13 +285,26 @@ fn quantities(folder: &RunFolder) -> Vec<Quantity> {
         objective.direction = Some(first.objective.direction);
         found.insert(0, objective);
     }
+    found.extend(run_quantities());
+    found
+}
+
+/// Words that end with a full stop, so that others can follow.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.into() } else { format!("{text}.") }
+}
+
+/// What every record holds beside its metrics.
+pub fn run_quantities() -> [Quantity; 4] {
     let log = [Scale::Logarithmic, Scale::Linear];
     let linear = [Scale::Linear, Scale::Logarithmic];
-    found.push(Quantity::of_run("run.gap", "Gap to the proven bound", "", &log));
-    found.push(Quantity::of_run("run.time", "Solver time", "s", &log));
-    found.push(Quantity::of_run("run.iterations", "Iterations", "", &linear));
-    found.push(Quantity::of_run("run.evaluations", "Evaluations", "", &linear));
-    found
+    [
+        Quantity::of_run("run.gap", "Gap to the proven bound", "", &log),
+        Quantity::of_run("run.time", "Solver time", "s", &log),
+        Quantity::of_run("run.iterations", "Iterations", "", &linear),
+        Quantity::of_run("run.evaluations", "Evaluations", "", &linear),
+    ]
 }
 
 /// The direction of a quantity as +1 (more is better), -1, or 0 where it is unknown.

@@ -104,8 +104,8 @@ fn label(key: &str) -> String {
 
 /// An identifier in words: underscores as spaces, acronyms in capitals.
 pub fn words(id: &str) -> String {
-    const ACRONYMS: [&str; 13] =
-        ["crlb", "sinr", "snr", "irs", "mrt", "zf", "isac", "mse", "rmse", "td", "upa", "ula", "mle"];
+    const ACRONYMS: [&str; 15] =
+        ["cpu", "os", "crlb", "sinr", "snr", "irs", "mrt", "zf", "isac", "mse", "rmse", "td", "upa", "ula", "mle"];
     let word = |w: &str| if ACRONYMS.contains(&w) { w.to_uppercase() } else { w.to_string() };
     id.split([' ', '_']).map(word).collect::<Vec<_>>().join(" ")
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use serde_json::Map;
 
 use super::environment::environment;
+use super::monte_carlo;
 use super::plan::{Plan, Planned};
 use super::store::Store;
 use crate::config::{Cell, Trial};
@@ -157,7 +158,12 @@ impl<'a> Shared<'a> {
             if outcome.status == Status::Interrupted || self.cancel.is_set() {
                 return;
             }
-            let record = self.record(run, &drawn, &outcome);
+            let mut record = self.record(run, &drawn, &outcome);
+            self.simulate(run, &drawn, &outcome, &mut record);
+            // Cut short, it has only some of its draws.
+            if self.cancel.is_set() {
+                return;
+            }
             let mut state = self.state();
             if state.error.is_some() {
                 return;
@@ -216,6 +222,21 @@ impl<'a> Shared<'a> {
             Ok(outcome) => outcome,
             Err(Error::Refused { reason, .. }) => Outcome::without_design(Status::Skipped, reason),
             Err(error) => failed(error),
+        }
+    }
+
+    /// Adds the Monte-Carlo figures that the config asks for. A simulation that fails is told in the record's reason.
+    fn simulate(&self, run: &Planned, drawn: &Drawn, outcome: &Outcome, record: &mut RunRecord) {
+        let (Some(design), Some(Ok((trial, _)))) = (&outcome.design, drawn.0.get()) else { return };
+        let (experiment, model) = (&self.plan.experiment, trial.problem.model().as_ref());
+        let attach = || {
+            let mut metrics = record.metrics.clone();
+            monte_carlo::attach(experiment, model, design, run.trial, self.cancel, &mut metrics).map(|()| metrics)
+        };
+        match catch_unwind(AssertUnwindSafe(attach)) {
+            Ok(Ok(metrics)) => record.metrics = metrics,
+            Ok(Err(error)) => record.reason += &format!("; not simulated: {error}"),
+            Err(_) => record.reason += "; not simulated: the simulation panicked",
         }
     }
 
@@ -386,6 +407,64 @@ count = 3
         let back = bench.run(CONFIG, 1);
         assert_eq!((back.ran, back.found), (0, 24));
         assert_eq!(bench.results(), first);
+    }
+
+    const MONTE_CARLO: &str = "
+[simulate]
+metrics = [\"rate\", \"sum_rate\"]
+draws = 50
+
+[estimate]
+estimators = [\"power_meter\"]
+trials = 40
+";
+
+    #[test]
+    fn monte_carlo_stands_beside_the_metrics_and_is_part_of_the_address() {
+        let (one, three) = (Bench::new(), Bench::new());
+        let text = format!("{CONFIG}{MONTE_CARLO}");
+        one.run(&text, 1);
+        three.run(&text, 3);
+        assert_eq!(one.results(), three.results());
+        let read = RunFolder::read(&one.out()).unwrap();
+        for record in &read.records {
+            let rate = &record.metrics["rate"];
+            let numbers = |value: &serde_json::Value| -> Vec<f64> {
+                value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+            };
+            let (value, simulated) = (numbers(&rate["value"]), numbers(&rate["simulated"]["value"]));
+            let errors = numbers(&rate["simulated"]["standard_error"]);
+            assert_eq!((value.len(), rate["simulated"]["draws"].as_u64()), (3, Some(50)));
+            // 36 different entries of all runs: |z| < 5 but for one chance in 5e4.
+            for ((value, simulated), error) in value.iter().zip(&simulated).zip(&errors) {
+                assert!((value - simulated).abs() < 5.0 * error && *error < 0.01, "{rate}");
+                assert_ne!(value, simulated);
+            }
+            assert!(record.metrics["sum_rate"]["simulated"]["standard_error"].as_f64().unwrap() > 0.0);
+            let power = &record.metrics["transmit_power"];
+            assert!(power.get("simulated").is_none());
+            let error = power["estimated"]["power_meter"]["value"].as_f64().unwrap();
+            let shares = record.design.as_ref().unwrap()["communication_power"].as_array().unwrap();
+            let expected: f64 = shares.iter().map(|p| 1e-4 * p.as_f64().unwrap().powi(2)).sum();
+            // A mean of 40 squares of normals.
+            assert!((error / expected - 1.0).abs() < 1.2, "{error} {expected}");
+        }
+        // Solvers and cells share their draws: equal shares of double the power flicker by the same ratios.
+        let shares: Vec<f64> = read
+            .records
+            .iter()
+            .filter(|r| r.trial == 1 && r.solver == "equal_shares")
+            .map(|r| r.metrics["transmit_power"]["estimated"]["power_meter"]["value"].as_f64().unwrap())
+            .collect();
+        assert!((shares[2] / shares[0] - 4.0).abs() < 1e-9, "{shares:?}");
+        let again = one.run(&text, 2);
+        assert_eq!((again.ran, again.found), (0, 24));
+        // Other draws are other results, and so is none; the plain runs' addresses stay what they were.
+        assert_eq!(one.run(&text.replace("draws = 50", "draws = 60"), 2).ran, 24);
+        assert_eq!(one.run(CONFIG, 2).ran, 24);
+        let plain = Bench::new();
+        plain.run(CONFIG, 1);
+        assert_eq!(plain.results(), one.results());
     }
 
     #[test]

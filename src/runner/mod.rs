@@ -2,6 +2,7 @@
 
 mod environment;
 mod execute;
+mod monte_carlo;
 mod plan;
 mod store;
 pub mod validation;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::monte_carlo;
 use crate::config::{Cell, DRIVER_KEYS, Experiment, System};
 use crate::error::{Error, InputError, Result};
 use crate::metric::{Direction, MetricInfo};
@@ -94,7 +95,10 @@ impl Plan {
             let solvers: Vec<Value> =
                 (0..cell.solvers.len()).map(|i| solver_determinants(cell, i)).collect::<Result<_>>()?;
             for trial in 0..plan.experiment.trials {
-                let system = determinants(cell, plan.experiment.seed, trial);
+                let mut system = determinants(cell, plan.experiment.seed, trial);
+                if let Some(monte_carlo) = monte_carlo::determinants(&plan.experiment) {
+                    system["monte_carlo"] = monte_carlo;
+                }
                 plan.runs.extend(solvers.iter().enumerate().map(|(solver, own)| {
                     let start = cell.solvers[solver].start.as_deref();
                     let design = start.and_then(|name| cell.system.instance(trial)?.file.designs.get(name));

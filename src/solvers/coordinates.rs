@@ -19,6 +19,9 @@ use crate::design::{Design, Domain, hermitian, pack_hermitian};
 use crate::math::RandomStream;
 use crate::problem::Problem;
 
+/// How far [`Coordinates::leave_edges`] moves a point.
+const OFF_EDGE: f64 = 0.1;
+
 /// The map between search coordinates and designs of one problem.
 pub(crate) struct Coordinates {
     pieces: Vec<Piece>,
@@ -204,6 +207,41 @@ impl Coordinates {
     pub(crate) fn clamp(&self, point: &mut [f64]) {
         for ((z, l), u) in point.iter_mut().zip(&self.lower).zip(&self.upper) {
             *z = z.max(*l).min(*u);
+        }
+    }
+
+    /// Bounds of a search that needs some: `reach` typical sizes on either side of 0, a whole period of an interval. The
+    /// edges of domains lie inside, so that a search which stops at its bounds does not stop at them.
+    pub(crate) fn window(&self, reach: f64) -> (Vec<f64>, Vec<f64>) {
+        let mut high = vec![reach; self.len()];
+        for piece in self.pieces.iter().filter(|piece| matches!(piece.kind, Kind::Sine { .. })) {
+            high[piece.search.clone()].fill(std::f64::consts::PI);
+        }
+        (high.iter().map(|h| -h).collect(), high)
+    }
+
+    /// Moves a point off the edges of domains, where the slope in these coordinates is 0 whatever the function.
+    pub(crate) fn leave_edges(&self, point: &mut [f64]) {
+        for piece in &self.pieces {
+            let z = &mut point[piece.search.clone()];
+            match piece.kind {
+                Kind::Square { .. } => {
+                    z.iter_mut().filter(|z| z.abs() < OFF_EDGE).for_each(|z| *z = OFF_EDGE);
+                }
+                Kind::Sine { .. } => {
+                    z.iter_mut().for_each(|z| *z = z.clamp(OFF_EDGE, std::f64::consts::FRAC_PI_2 - OFF_EDGE));
+                }
+                Kind::Factor { n, .. } => {
+                    // A column of zeros stays one.
+                    for j in 0..n {
+                        let column = (0..n).map(|i| z[2 * (i * n + j)].hypot(z[2 * (i * n + j) + 1]));
+                        if column.fold(0.0, f64::max) < OFF_EDGE {
+                            z[2 * (j * n + j)] = OFF_EDGE;
+                        }
+                    }
+                }
+                Kind::Linear { .. } => {}
+            }
         }
     }
 

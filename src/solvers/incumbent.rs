@@ -11,6 +11,9 @@ use crate::structure::Feasibility;
 /// Rounding alone misses a limit by no more than this.
 const TIGHT: f64 = 1e-12;
 
+/// A miss of a limit may buy so many times its size, both relative.
+const PROPORTION: f64 = 1e4;
+
 /// A design to begin at, with the fixed blocks in place. Errors where its length is not the space's.
 pub(crate) fn placed(problem: &Problem, mut design: Design) -> Result<Design> {
     let wanted = problem.model().space().len();
@@ -64,7 +67,7 @@ impl Incumbent {
     /// changed in place, so that the value belongs to it.
     pub(crate) fn offer(&mut self, candidate: &mut Design) -> Result<Evaluation> {
         let mut value = self.judge.evaluate(candidate)?;
-        if value.violation > STRICT
+        if value.violation > TIGHT
             && let Some(repair) = &mut self.repair
         {
             repair.repair(candidate);
@@ -80,8 +83,12 @@ impl Incumbent {
             self.run_design.copy_from(candidate);
             self.run = Some(value);
         }
-        // Once a feasible design is known, no other gains by missing a limit, be it by less than counts.
-        let gains_by_missing = self.value.violation <= STRICT && value.violation > TIGHT.max(self.value.violation);
+        // Once a feasible design is known, no other gains by missing a limit, be it by less than counts. A gain that is
+        // out of all proportion to the miss is one of the design.
+        let (old, new) = (self.value.objective, value.objective);
+        let small = (new - old).abs() <= PROPORTION * value.violation * new.abs().max(old.abs());
+        let gains_by_missing =
+            self.value.violation <= STRICT && value.violation > TIGHT.max(self.value.violation) && small;
         if problem.better(&value, &self.value) && !gains_by_missing {
             self.design.copy_from(candidate);
             self.value = value;

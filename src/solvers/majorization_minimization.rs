@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem};
+use crate::references::{SUN_BABU_PALOMAR, VARADHAN_ROLAND};
 use crate::structure::{Capability, Majorizer};
 
 /// How majorization-minimization extrapolates.
@@ -101,7 +102,7 @@ impl Optimizer for MajorizationMinimization {
     }
 }
 
-crate::solver!(MajorizationMinimization);
+crate::solver!(MajorizationMinimization, references = [SUN_BABU_PALOMAR, VARADHAN_ROLAND]);
 
 struct Jumps {
     problem: Arc<Problem>,

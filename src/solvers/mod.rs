@@ -1,11 +1,12 @@
 //! The solvers, one file each. They know no scenario: what a problem offers they find in its
 //! [`Structure`](crate::Structure).
 
-#[allow(dead_code)] // argmin uses the rest
+pub mod argmin;
 mod augmented_lagrangian;
 pub mod baseline;
 mod coordinates;
 pub mod exact;
+mod finite_differences;
 pub mod global_search;
 mod incumbent;
 pub mod majorization_minimization;

@@ -12,6 +12,7 @@ use crate::error::{InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::Problem;
+use crate::references::DEB;
 
 /// Independent random designs, uniform over their domains (exponential or normal where these are unbounded). Where
 /// the model offers it, each is moved to a feasible design near it; else Deb's rules choose (feasible before
@@ -62,7 +63,7 @@ impl Optimizer for RandomSearch {
     }
 }
 
-crate::solver!(RandomSearch);
+crate::solver!(RandomSearch, references = [DEB]);
 
 struct Draws {
     problem: Arc<Problem>,

@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::design::Design;
 use crate::error::{InputError, Result};
-use crate::instance::{FORMAT, InstanceFile, found, read_text};
+use crate::instance::{FORMAT, InstanceFile, found, read_tree};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Evaluator, Problem};
 
-/// Designs from a JSON file, say the iterates of someone's MATLAB code, judged by the model and shown in every table
+/// Designs from a JSON, `.npz` or `.mat` file, say the iterates of someone's MATLAB code, judged by the model and shown in every table
 /// and figure. Takes any problem. The file holds one design (an object of its blocks), a list of designs, an object
 /// of named ones under `designs` (an instance file does), or one under `design` (as `solve --json` prints it).
 ///
@@ -47,15 +47,12 @@ pub enum Keep {
 impl Recorded {
     /// The file's designs with their places in it, still as JSON.
     fn designs(&self) -> Result<Vec<(String, Value)>> {
-        let text = read_text(&self.file)?;
-        parse(&text, self.design.as_deref()).map_err(|e| e.in_file(&self.file))
+        parse(read_tree(&self.file)?, self.design.as_deref()).map_err(|e| e.in_file(&self.file))
     }
 }
 
-fn parse(text: &str, wanted: Option<&str>) -> Result<Vec<(String, Value)>> {
+fn parse(value: Value, wanted: Option<&str>) -> Result<Vec<(String, Value)>> {
     const ALLOWED: &str = "a design, a list of designs, or an object with `designs` or `design`";
-    let value: Value = serde_json::from_str(text)
-        .map_err(|e| InputError::new("", format!("no JSON: {e}"), ALLOWED).at_line(e.line()))?;
     let list = |key: &str, items: &[Value]| {
         items.iter().enumerate().map(|(i, v)| (format!("{key}[{i}]"), v.clone())).collect::<Vec<_>>()
     };
@@ -65,7 +62,7 @@ fn parse(text: &str, wanted: Option<&str>) -> Result<Vec<(String, Value)>> {
             (Some(Value::Array(items)), _) => list("designs", items),
             (Some(Value::Object(named)), _) => {
                 if object.get("format").is_some_and(|f| f == FORMAT) {
-                    InstanceFile::parse(text)?;
+                    InstanceFile::from_tree(value.clone())?;
                 }
                 named.iter().map(|(name, v)| (format!("designs.{name}"), v.clone())).collect()
             }
@@ -180,6 +177,7 @@ mod tests {
 
     #[test]
     fn every_layout_of_a_file_is_read() {
+        let parse = |text: &str, name| parse(serde_json::from_str(text).unwrap(), name);
         let places = |text: &str| parse(text, None).unwrap().into_iter().map(|d| d.0).collect::<Vec<_>>();
         assert_eq!(places(r#"{"power": [1]}"#), ["design"]);
         assert_eq!(places(r#"[{"power": [1]}, {"power": [2]}]"#), ["[0]", "[1]"]);
@@ -192,8 +190,7 @@ mod tests {
 
     #[test]
     fn a_bad_file_says_what_is_allowed() {
-        let message = |text: &str, name| parse(text, name).unwrap_err().to_string();
-        assert!(message("{", None).contains("no JSON"));
+        let message = |text: &str, name| parse(serde_json::from_str(text).unwrap(), name).unwrap_err().to_string();
         assert!(message("3", None).contains("a list of designs"));
         assert!(message("[]", None).contains("at least one design"));
         assert!(message(r#"{"designs": 3}"#, None).contains("`designs`"));

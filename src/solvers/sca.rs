@@ -14,6 +14,7 @@ use crate::error::{Error, InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem};
+use crate::references::{MARKS_WRIGHT, SCUTARI};
 use crate::structure::{Capability, Surrogate};
 
 /// Successive convex approximation (inner approximation): each step solves a conic program, built by the model, that is
@@ -87,7 +88,7 @@ impl Optimizer for Sca {
     }
 }
 
-crate::solver!(Sca);
+crate::solver!(Sca, references = [MARKS_WRIGHT, SCUTARI]);
 
 struct Approximation {
     problem: Arc<Problem>,

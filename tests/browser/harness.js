@@ -14,12 +14,29 @@
   const visible = (id) => chart(id).data.datasets.filter((_, i) => chart(id).isDatasetVisible(i)).length;
 
   try {
+    expect("opened", performance.now());
     expect("drawn", ["convergence", "sweep", "tradeoff", "distribution", "effort"].filter((id) => {
       const canvas = section(id).querySelector(".plot canvas");
       const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
       // Something besides white, grey and the axes' blacks: a coloured line.
       return pixels.some((_, i) => i % 4 === 0 && Math.abs(pixels[i] - pixels[i + 2]) > 60);
     }));
+    const figure = section("sweep").querySelector("[name=figure]");
+    if (figure.options.length) {
+      const labels = () => [...section("sweep").querySelectorAll(".legend button")].map((b) => b.textContent);
+      const { x, y } = chart("sweep").options.scales;
+      expect("the config's figure", [labels(), x.min, x.max, y.title.text, section("sweep").querySelector(".caption").textContent.split(".")[0]]);
+      const simulated = chart("sweep").data.datasets.find((set) => set.layer);
+      const line = chart("sweep").data.datasets.find((set) => set.solver === simulated.solver && !set.layer);
+      const point = simulated.data[2];
+      expect("estimator over its bound", point.y - line.data.find((p) => p.x === point.x).y);
+      expect("with an interval", point.low < point.y && point.y < point.high);
+      section("sweep").querySelector("[data-key='MLE MSE']").click();
+      expect("markers hidden", chart("sweep").data.datasets.filter((set, i) => set.layer === "MLE MSE" && chart("sweep").isDatasetVisible(i)).length);
+      choose("sweep", "metric", String(data.quantities.findIndex((q) => q.id === "sum_rate")));
+      expect("free choice", [figure.value, chart("sweep").options.scales.x.max === 15, labels()]);
+      choose("sweep", "figure", "free");
+    }
     expect("loaded from elsewhere", performance.getEntriesByType("resource").map((r) => r.name).filter((n) => !n.startsWith("data:")));
 
     const legend = section("convergence").querySelector(".legend button");

@@ -67,6 +67,7 @@ fn visit(browser: &str, made: &Made) -> Value {
 fn controls_work_without_network_and_without_errors() {
     let Some(browser) = browser() else { return };
     let mut seen = visit(browser, &Made::usual());
+    assert!(seen.as_object_mut().unwrap().remove("opened").is_some());
     let mut take = |name: &str| seen.as_object_mut().unwrap().remove(name).unwrap_or_else(|| panic!("{name}: {seen}"));
     for (name, expected) in [
         ("drawn", json!(["convergence", "sweep", "tradeoff", "distribution", "effort"])),
@@ -102,6 +103,35 @@ fn controls_work_without_network_and_without_errors() {
         assert!(numbers.windows(2).all(|w| sign * w[0] <= sign * w[1]), "{values:?}");
     }
     assert_eq!(seen, json!({}), "all that was seen was judged");
+}
+
+#[test]
+fn the_configs_figures_and_monte_carlo_are_shown() {
+    let Some(browser) = browser() else { return };
+    let sections = "[[figure]]\nkind = \"sweep\"\ntitle = \"Azimuth\"\nmetric = \"crlb_azimuth\"\n\
+                    solvers = [\"SCA\", \"exact\"]\nlabels = { exact = \"Optimum\" }\nx_range = [-10, 15]\n\
+                    y_label = \"CRLB (dB)\"\n";
+    let made = Made { sections: sections.into(), monte_carlo: true, ..Made::usual() };
+    let seen = visit(browser, &made);
+    let legend = json!(["SCA", "Optimum", "MLE MSE", "grid search MSE"]);
+    assert_eq!(seen["the config's figure"], json!([legend, -10, 15, "CRLB (dB)", "Azimuth"]));
+    let over = seen["estimator over its bound"].as_f64().unwrap();
+    assert!((over - 10.0 * 1.1f64.log10()).abs() < 1e-3, "{over}");
+    assert_eq!(seen["with an interval"], true);
+    assert_eq!(seen["markers hidden"], 0);
+    assert_eq!(seen["free choice"], json!(["free", false, ["SCA", "Optimum", "Monte-Carlo"]]));
+    assert_eq!(seen.get("stopped by"), None, "{seen}");
+}
+
+/// The goal is a second; the limit leaves room for a machine that is busy with other tests.
+#[test]
+fn a_page_over_two_thousand_runs_opens_at_once() {
+    let Some(browser) = browser() else { return };
+    let powers = (0..40).map(|i| one("scenario.transmit_power", format!("{i} dB"))).collect();
+    let seen = visit(browser, &Made { sweeps: powers, ..Made::usual() });
+    let opened = seen["opened"].as_f64().unwrap();
+    println!("a page over 2,000 runs opened in {opened:.0} ms");
+    assert!(opened < 4000.0, "{opened} ms");
 }
 
 #[test]

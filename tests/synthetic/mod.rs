@@ -20,6 +20,10 @@ pub struct Made {
     pub users: usize,
     /// Whether results hold proven bounds.
     pub bounds: bool,
+    /// Further sections of the config.
+    pub sections: String,
+    /// Whether the rates were simulated and the azimuth estimated.
+    pub monte_carlo: bool,
     /// Which solver ends feasible in which cell and trial.
     pub feasible: fn(solver: usize, cell: usize, trial: u64) -> bool,
 }
@@ -41,6 +45,8 @@ impl Made {
             trials: 10,
             users: 12,
             bounds: true,
+            sections: String::new(),
+            monte_carlo: false,
             feasible: |solver, cell, trial| !(solver == 4 && cell == 0) && (solver != 3 || trial != 7),
         }
     }
@@ -54,11 +60,12 @@ impl Made {
             .map(|(label, kind, ..)| format!("[[solver]]\ntype = \"{kind}\"\nlabel = {label:?}\n"))
             .collect();
         let config = format!(
-            "name = {:?}\n\n[scenario]\ntype = \"monostatic\"\nusers = {}\n\n{}\n[trials]\ncount = {}\nseed = 1\n",
+            "name = {:?}\n\n[scenario]\ntype = \"monostatic\"\nusers = {}\n\n{}\n[trials]\ncount = {}\nseed = 1\n{}",
             self.name,
             self.users,
             solvers.join("\n"),
-            self.trials
+            self.trials,
+            self.sections
         );
         std::fs::write(folder.join("config.toml"), config).unwrap();
         let environment = json!({
@@ -115,7 +122,7 @@ impl Made {
                 }
             })
             .collect();
-        let metrics = json!({
+        let mut metrics = json!({
             "sinr": {"value": sinr, "unit": "1"},
             "rate": {"value": rates, "unit": "bit/s/Hz"},
             "sum_rate": {"value": value, "unit": "bit/s/Hz"},
@@ -123,6 +130,15 @@ impl Made {
             "crlb_azimuth": {"value": crlb, "unit": "rad²"},
             "crlb_elevation": {"value": if cell == 0 { json!("inf") } else { json!(2.0 * crlb) }, "unit": "rad²"},
         });
+        if self.monte_carlo {
+            let errors: Vec<f64> = rates.iter().map(|r| 0.02 * r).collect();
+            let simulated: Vec<f64> = rates.iter().map(|r| 1.01 * r).collect();
+            metrics["rate"]["simulated"] = json!({"value": simulated, "standard_error": errors, "draws": 100});
+            metrics["sum_rate"]["simulated"] =
+                json!({"value": 1.01 * value, "standard_error": 0.02 * value, "draws": 100});
+            let error = |factor: f64| json!({"value": factor * crlb, "standard_error": 0.1 * crlb, "draws": 200});
+            metrics["crlb_azimuth"]["estimated"] = json!({"MLE": error(1.1), "grid search": error(3.0)});
+        }
         let record = RunRecord {
             run: format!("{cell:04}{trial:04}{solver:04}"),
             cell,

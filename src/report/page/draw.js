@@ -3,6 +3,15 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
+// The page follows the reader's light or dark ground; paper and saved pictures are light.
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+let onPaper = false;
+const THEMES = {
+  light: { ground: "#ffffff", ink: "#1c2430", number: "#3c4653", grid: "#e8ebef", frame: "#8b95a1", grey: "#5b6573", black: "#000000" },
+  dark: { ground: "#161b22", ink: "#e6eaf0", number: "#b6bfca", grid: "#2a323d", frame: "#6b7684", grey: "#9aa5b3", black: "#f2f4f7" },
+};
+const theme = () => (dark.matches && !onPaper ? THEMES.dark : THEMES.light);
+
 Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
 
 // Okabe and Ito's colours, told apart by colour-blind readers; dashes and markers tell them apart in print.
@@ -13,7 +22,7 @@ const MARKERS = ["circle", "rect", "triangle", "rectRot", "crossRot", "star", "c
 function look(solver) {
   const turn = Math.floor(solver / COLORS.length);
   return {
-    color: COLORS[solver % COLORS.length],
+    color: solver % COLORS.length === 6 ? theme().black : COLORS[solver % COLORS.length],
     dash: DASHES[(solver + turn) % DASHES.length],
     marker: MARKERS[(solver + turn) % MARKERS.length],
   };
@@ -34,8 +43,9 @@ function scaled(scale, value) {
 function format(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e6) ? value.toExponential(3) : String(Number(value.toPrecision(6)));
-  return text.replace("-", "−").replace("e−", " · 10^−").replace("e+", " · 10^");
+  if (size === 0 || (size >= 1e-3 && size < 1e6)) return String(Number(value.toPrecision(6))).replace("-", "−");
+  const [lead, exponent] = value.toExponential(3).split("e");
+  return `${Number(lead)} · ${power(Number(exponent))}`.replace("-", "−");
 }
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
@@ -58,10 +68,10 @@ function logTick(value, index, ticks) {
 // Bands between `low` and `high` under the lines, error bars over them, and lines of reference.
 const spreads = {
   id: "spreads",
-  // A saved picture has a white ground.
+  // A saved picture has a ground.
   beforeDraw(chart) {
     chart.ctx.save();
-    chart.ctx.fillStyle = "#fff";
+    chart.ctx.fillStyle = theme().ground;
     chart.ctx.fillRect(0, 0, chart.width, chart.height);
     chart.ctx.restore();
   },
@@ -100,7 +110,7 @@ const spreads = {
     });
     for (const y of chart.options.reference || []) {
       const at = scales.y.getPixelForValue(y);
-      ctx.strokeStyle = "#5b6573";
+      ctx.strokeStyle = theme().grey;
       ctx.lineWidth = 1;
       ctx.setLineDash([3, 3]);
       ctx.beginPath();
@@ -116,10 +126,10 @@ function axis(spec, values) {
   const finite = values.filter(Number.isFinite);
   const options = {
     type: spec.log ? "logarithmic" : "linear",
-    title: { display: true, text: spec.title, color: "#1c2430", font: { size: 13 } },
-    grid: { color: "#e8ebef" },
-    border: { color: "#8b95a1" },
-    ticks: { color: "#3c4653", maxRotation: 40 },
+    title: { display: true, text: spec.title, color: theme().ink, font: { size: 13 } },
+    grid: { color: theme().grid },
+    border: { color: theme().frame },
+    ticks: { color: theme().number, maxRotation: 40 },
     suggestedMin: finite.length ? Math.min(...finite) : undefined,
     suggestedMax: finite.length ? Math.max(...finite) : undefined,
   };
@@ -175,6 +185,34 @@ class Figure {
     return this.section.querySelector("." + name);
   }
 
+  // The figures of this kind that the config asks for: the first is shown, and all can be chosen.
+  presets(kind) {
+    this.asked = data.figures.filter((figure) => figure.kind === kind);
+    const names = this.asked.map((figure, i) => [String(i), figure.title ?? figure.name]);
+    this.choice("figure", "Figure", () => (names.length ? [...names, ["free", "free choice"]] : []));
+  }
+
+  // Sets the controls as a figure of the config says; freely chosen ones as they stand without it.
+  arrange(index) {
+    this.preset = this.arranged = this.asked[index] ?? null;
+    const wanted = this.preset?.state ?? {};
+    this.state = { ...this.defaults, ...wanted, figure: index };
+    // Where another metric comes without a scale, or another effort without one, they have their usual ones.
+    for (const [metric, scale] of [["metric", "scale"], ["mx", "sx"], ["my", "sy"]]) {
+      if (metric in wanted && !(scale in wanted)) this.state[scale] = undefined;
+    }
+    if (this.preset && !("logx" in wanted)) this.changed?.("effort");
+  }
+
+  // The solvers to draw, in order, and their names.
+  order() {
+    return this.arranged?.solvers.length ? this.arranged.solvers : data.solvers.map((_, s) => s);
+  }
+
+  name(solver) {
+    return this.arranged?.labels[solver] ?? data.solvers[solver].label;
+  }
+
   // A drop-down list; `options` gives [value, text] pairs and may depend on the state. Hidden where there is no choice.
   choice(name, label, options, initial) {
     const select = document.createElement("select");
@@ -186,7 +224,7 @@ class Figure {
     let known = "";
     this.controls.push(() => {
       const list = options();
-      if (!list.some(([value]) => value === this.state[name])) this.state[name] = list[0]?.[0];
+      if (list.length && !list.some(([value]) => value === this.state[name])) this.state[name] = list[0][0];
       if (JSON.stringify(list) !== known) {
         known = JSON.stringify(list);
         select.replaceChildren(...list.map(([value, text]) => new Option(text, value)));
@@ -211,7 +249,8 @@ class Figure {
     data.axes.forEach((axis, a) => {
       const key = axis.keys[0];
       const points = axis.keys[0].values.map((_, i) => [String(i), axis.keys.map((k) => k.values[i]).join(", ")]);
-      this.choice("place" + a, key.label, () => (free() === a ? [] : points));
+      const usual = String(data.cells[data.cell]?.place[a] ?? 0);
+      this.choice("place" + a, key.label, () => (free() === a ? [] : points), usual);
     });
   }
 
@@ -223,7 +262,13 @@ class Figure {
 
   set(name, value) {
     this.state[name] = value;
-    this.changed?.(name);
+    if (name === "figure") this.arrange(value);
+    else {
+      // Ranges and words of the config's figure are for what it shows; its solvers stay as they are.
+      this.preset = null;
+      this.state.figure = "free";
+      this.changed?.(name);
+    }
     this.refresh();
   }
 
@@ -238,12 +283,24 @@ class Figure {
     buttons.className = "buttons";
     buttons.append(button("PNG", () => this.savePicture()), button("CSV", () => this.saveData()));
     this.part("controls").append(buttons);
+    this.defaults = { ...this.state };
+    if (this.asked.length) this.arrange("0");
     this.refresh();
   }
 
   draw() {
     const { sets, x, y, reference, caption } = this.build();
     this.chart?.destroy();
+    const asked = this.preset;
+    for (const [axis, wanted] of [[x, asked?.x], [y, asked?.y]]) {
+      axis.title = wanted?.label ?? axis.title;
+      axis.range = wanted?.range ?? axis.range;
+    }
+    for (const set of sets) {
+      if (set.solver >= 0) set.label = this.name(set.solver) + (set.layer ? ": " + set.layer : "");
+      if (asked?.spread === false && !set.layer) set.spread = undefined;
+    }
+    if (asked?.title) caption.text = asked.title.replace(/\.?$/, ". ") + caption.text;
     const xs = sets.flatMap((s) => s.data.map((p) => p.x));
     const ys = sets.flatMap((s) => s.data.flatMap((p) => [p.y, p.low, p.high]));
     const empty = !ys.some(Number.isFinite);
@@ -281,14 +338,18 @@ class Figure {
   }
 
   legend() {
+    // An entry a solver, and one for each kind of further markers, whatever solver they belong to.
     const groups = new Map();
-    for (const set of this.chart.data.datasets) if (!groups.has(set.solver)) groups.set(set.solver, set);
-    const buttons = [...groups].map(([solver, set]) => {
+    for (const set of this.chart.data.datasets) if (!set.layer && !groups.has(set.solver)) groups.set(set.solver, set);
+    for (const set of this.chart.data.datasets) {
+      if (set.layer && !groups.has(set.layer)) groups.set(set.layer, { ...set, label: set.layer, borderColor: theme().ink });
+    }
+    const buttons = [...groups].map(([key, set]) => {
       const entry = button("", () => {
-        if (!this.hidden.delete(solver)) this.hidden.add(solver);
+        if (!this.hidden.delete(key)) this.hidden.add(key);
         this.show();
       });
-      entry.dataset.solver = solver;
+      entry.dataset.key = key;
       entry.append(swatch(set), document.createTextNode(set.label));
       entry.title = "Show or hide";
       return entry;
@@ -298,16 +359,20 @@ class Figure {
   }
 
   show() {
-    this.chart.data.datasets.forEach((set, i) => this.chart.setDatasetVisibility(i, !this.hidden.has(set.solver)));
+    this.chart.data.datasets.forEach((set, i) => this.chart.setDatasetVisibility(i, !this.hidden.has(set.solver) && !this.hidden.has(set.layer)));
     this.chart.update();
     for (const entry of this.part("legend").children) {
-      const shown = ![...this.hidden].some((solver) => String(solver) === entry.dataset.solver);
+      const shown = ![...this.hidden].some((key) => String(key) === entry.dataset.key);
       entry.setAttribute("aria-pressed", String(shown));
     }
   }
 
   savePicture() {
-    save(this.id + ".png", this.chart.toBase64Image("image/png"));
+    lightly(() => {
+      this.draw();
+      save(this.id + ".png", this.chart.toBase64Image("image/png"));
+    });
+    this.draw();
   }
 
   saveData() {
@@ -323,14 +388,27 @@ class Figure {
   }
 }
 
+// Does something while the page is light.
+function lightly(action) {
+  onPaper = true;
+  action();
+  onPaper = false;
+}
+
 const NO_TRIAL =
   "no trial in which all compared solvers are feasible has such values. The table and the list under it say how the runs ended.";
 
 function hover(item, x, y) {
   const p = item.raw;
   const spread = Number.isFinite(p.low) && Number.isFinite(p.high) ? ` [${format(p.low)}, ${format(p.high)}]` : "";
-  const lines = [`${x.title}: ${p.name ?? format(p.x)}`, `${y.title}: ${format(p.y)}${spread}`];
+  const lines = [`${x.title}: ${p.name ?? format(p.x)}${degrees(x, p.x)}`, `${y.title}: ${format(p.y)}${spread}${degrees(y, p.y)}`];
   return p.note ? lines.concat(p.note) : lines;
+}
+
+// A squared angle is also read as its root in degrees.
+function degrees(axis, value) {
+  if (!axis.squared || !Number.isFinite(value)) return "";
+  return ` (root: ${format(SCALES.degrees(axis.squared === "dB" ? 10 ** (value / 10) : value))}°)`;
 }
 
 function labelled(text, element, after = false) {
@@ -367,6 +445,7 @@ function swatch(set) {
   }
   if (set.solver >= 0) {
     ctx.lineWidth = 1.5;
+    if (set.layer) ctx.fillStyle = "#ffffff00";
     Chart.helpers.drawPoint(ctx, { pointStyle: set.pointStyle, radius: 4.5, rotation: 0 }, width / 2, height / 2);
   }
   return canvas;

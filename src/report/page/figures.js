@@ -20,6 +20,12 @@ function axisTitle(index, scale, reduction) {
   return quantity.vector && reduction ? `${title}, ${reduction} of its entries` : title;
 }
 
+// Whether an axis shows a squared angle, and in which scale.
+function squared(index, scale) {
+  const angles = data.quantities[index].scales.some((s) => s.name === "degrees");
+  return angles && scale !== "degrees" ? scale : undefined;
+}
+
 function better(index) {
   const sign = data.quantities[index].better;
   return sign > 0 ? "Higher is better." : sign < 0 ? "Lower is better." : "";
@@ -36,6 +42,15 @@ function spreadAt(index, reduction, cell, solver, scale, statistic) {
   return { count, y: on(median), low: on(q1), high: on(q3) };
 }
 
+// A simulated value through a scale, with its 95 % interval; a row is [mean, error, median, error].
+function simulatedPoint(row, scale, statistic, x, name, note) {
+  if (!row) return [];
+  const [value, error] = statistic === "mean" ? row.slice(0, 2) : row.slice(2);
+  const [y, low, high] = [value, value - 1.96 * error, value + 1.96 * error].map((v) => scaled(scale, v));
+  return [{ x, y, low, high, name, note: note + ", 95 % interval" }];
+}
+
+const ESTIMATORS = ["cross", "crossRot", "star", "rectRot"];
 const REDUCTIONS = [["mean", "mean of entries"], ["smallest", "smallest entry"], ["largest", "largest entry"]];
 const STATISTICS = [["median", "median, quartiles"], ["mean", "mean ± standard error"]];
 const severalTrials = data.cells.some((c) => c.trials > 1);
@@ -50,6 +65,7 @@ function convergence() {
   const f = new Figure("convergence");
   if (!data.convergence.length) return;
   const objective = data.objective;
+  f.presets("convergence");
   const hasGap = data.convergence.some((c) => c.iterations.gap);
   f.choice("show", "Show", () => [["objective", "objective"], ...(hasGap ? [["gap", "gap to the proven bound"]] : [])]);
   f.choice("scale", "as", () => (f.state.show === "objective" ? scaleChoices(objective).filter(([n]) => n !== "log") : []));
@@ -71,7 +87,8 @@ function convergence() {
     const { show, effort, logx, logy } = f.state;
     const cell = f.cell();
     const scale = show === "gap" ? "linear" : f.state.scale;
-    const curves = data.convergence.filter((c) => c.cell === cell && c[effort][show]);
+    const shown = data.convergence.filter((c) => c.cell === cell && c[effort][show]);
+    const curves = f.order().flatMap((s) => shown.filter((c) => c.solver === s));
     const values = curves.flatMap((c) => c[effort][show][0]);
     const least = Math.min(...values.filter((v) => v > 0));
     const floor = show === "gap" && logy && Number.isFinite(least) ? 10 ** Math.floor(Math.log10(least) - 0.5) : 0;
@@ -90,7 +107,7 @@ function convergence() {
       const at = (x) => ({ x, y: bound });
       sets.push({
         solver: -1, label: "Proven bound", data: [at(Math.min(...ends)), at(Math.max(...ends))], showLine: true,
-        borderColor: "#5b6573", borderDash: [4, 3], borderWidth: 1.5, pointRadius: 0, pointHitRadius: 4,
+        borderColor: theme().grey, borderDash: [4, 3], borderWidth: 1.5, pointRadius: 0, pointHitRadius: 4,
       });
     }
     const efforts = { iterations: "Iterations", evaluations: "Evaluations (designs judged by the solver)", time: "Solver time (s)" };
@@ -103,7 +120,8 @@ function convergence() {
       way + (show === "gap" && logy ? " Gaps of zero are drawn at the lower edge." : "") +
       " Click the legend to hide a solver; point at a line for its values.";
     return {
-      sets, x: { title: efforts[effort], log: logx }, y: { title, log: logy },
+      sets, x: { title: efforts[effort], log: logx },
+      y: { title, log: logy, squared: show === "gap" ? undefined : squared(objective, scale) },
       caption: { text, empty: show === "gap" ? "not every compared trial has a proven bound." : undefined },
     };
   };
@@ -125,6 +143,7 @@ function sweptAxis(choice) {
 function sweep() {
   if (!data.axes.length) return;
   const f = new Figure("sweep");
+  f.presets("sweep");
   f.choice("metric", "Show", () => quantityChoices(), data.objective === null ? "0" : String(data.objective));
   f.choice("reduction", "", () => (data.quantities[f.state.metric].vector ? REDUCTIONS : []));
   f.choice("scale", "as", () => scaleChoices(f.state.metric));
@@ -140,7 +159,9 @@ function sweep() {
     const swept = sweptAxis(f.state.key);
     const logx = f.state.logx && swept.numeric && swept.key.numbers.every((n) => n > 0);
     const sets = [];
-    for (let s = 0; s < S; s++) {
+    const simulatedKey = `${metric}/${data.quantities[metric].vector ? reduction : "mean"}`;
+    const estimators = Object.entries(data.estimated[simulatedKey] ?? {});
+    for (const s of f.order()) {
       const points = swept.key.values.flatMap((name, i) => {
         const cell = f.cell(swept.a, i);
         const found = spreadAt(metric, reduction, cell, s, scale, statistic);
@@ -150,24 +171,25 @@ function sweep() {
       });
       if (swept.numeric) points.sort((a, b) => a.x - b.x);
       if (points.length) sets.push(line(s, points, { spread: statistic === "mean" ? "bars" : "band" }));
-      const simulated = swept.key.values.flatMap((name, i) => {
-        const row = data.simulated[metric]?.[f.cell(swept.a, i) * S + s];
-        if (!row) return [];
-        const on = (v) => scaled(scale, v);
-        const [low, high] = [row[0] - 1.96 * row[1], row[0] + 1.96 * row[1]].map(on);
-        return [{ x: swept.at(i), name, y: on(row[0]), low, high, note: "Monte-Carlo, 95 % interval" }];
-      });
-      if (simulated.length) {
-        sets.push(line(s, simulated, { showLine: false, spread: "bars", pointRadius: 7, backgroundColor: "#ffffff00" }));
-      }
+      const markers = (rows, layer, pointStyle) => {
+        const found = swept.key.values.flatMap((name, i) =>
+          simulatedPoint(rows[f.cell(swept.a, i) * S + s], scale, statistic, swept.at(i), name, layer));
+        if (found.length) {
+          sets.push(line(s, found, { layer, pointStyle, showLine: false, spread: "bars", pointRadius: 7, backgroundColor: "#ffffff00" }));
+        }
+      };
+      if (data.simulated[simulatedKey]) markers(data.simulated[simulatedKey], "Monte-Carlo", "circle");
+      estimators.forEach(([name, rows], i) => markers(rows, name + " MSE", ESTIMATORS[i % ESTIMATORS.length]));
     }
     const spread = statistic === "mean" ? "the mean, with bars of one standard error to each side" : "the median, with a band from the lower to the upper quartile";
     const text =
       `How to read: a line is a solver, a point is ${severalTrials ? spread + ", over the trials in which all solvers compared at that point are feasible" : "its value at that point of the sweep"}. ` +
       `${data.quantities[metric].description} ${better(metric)}` +
-      (data.simulated[metric] ? " Large open markers: Monte-Carlo of the raw signal model with 95 % intervals." : "");
+      (data.simulated[simulatedKey] ? " Open circles: Monte-Carlo of the raw signal model with 95 % intervals." : "") +
+      (estimators.length ? " MSE: mean square error of an estimator of the angle, with 95 % intervals; the curve is its lower bound." : "");
     const x = { title: swept.title, log: logx, names: swept.numeric ? undefined : swept.key.values };
-    return { sets, x, y: { title: axisTitle(metric, scale, reduction), log: scale === "log" }, caption: { text } };
+    const y = { title: axisTitle(metric, scale, reduction), log: scale === "log", squared: squared(metric, scale) };
+    return { sets, x, y, caption: { text } };
   };
   f.start();
   figures.sweep = f;
@@ -186,6 +208,7 @@ function tradeoff() {
   const choices = quantityChoices();
   if (choices.length < 2) return;
   const f = new Figure("tradeoff");
+  f.presets("tradeoff");
   const first = data.objective ?? 0;
   // The other side of the trade: what is best known to get better the other way, else the next metric.
   const other = ["crlb", "sensing", "power"].map((w) => data.quantities.findIndex((q, i) => i !== first && q.id.includes(w))).find((i) => i >= 0);
@@ -207,7 +230,7 @@ function tradeoff() {
     const { mx, rx, sx, my, ry, sy, statistic } = f.state;
     const swept = along();
     const sets = [];
-    for (let s = 0; s < S; s++) {
+    for (const s of f.order()) {
       const order = swept ? swept.key.values.map((name, i) => [name, f.cell(swept.a, i)]) : [["", 0]];
       const points = order.flatMap(([name, cell]) => {
         const h = spreadAt(mx, rx, cell, s, sx, statistic);
@@ -233,7 +256,9 @@ function tradeoff() {
       [["Horizontal", mx], ["Vertical", my]].map(([n, m]) => (better(m) ? `${n}: ${better(m).toLowerCase()}` : "")).join(" ");
     const title = (m, s, r) => axisTitle(m, s, r);
     return {
-      sets, x: { title: title(mx, sx, rx), log: sx === "log" }, y: { title: title(my, sy, ry), log: sy === "log" }, caption: { text },
+      sets, caption: { text },
+      x: { title: title(mx, sx, rx), log: sx === "log", squared: squared(mx, sx) },
+      y: { title: title(my, sy, ry), log: sy === "log", squared: squared(my, sy) },
     };
   };
   f.start();
@@ -244,7 +269,9 @@ function distribution() {
   const choices = quantityChoices((_, i) => data.cdf[i]);
   if (!choices.length) return;
   const f = new Figure("distribution");
-  const vector = choices.find(([i]) => ["rate", "sinr"].includes(data.quantities[i].id)) ?? choices.find(([i]) => data.quantities[i].vector);
+  f.presets("cdf");
+  const usual = ["rate", "sinr"].map((id) => choices.find(([i]) => data.quantities[i].id === id)).find((c) => c);
+  const vector = usual ?? choices.find(([i]) => data.quantities[i].vector);
   f.choice("metric", "Show", () => choices, (vector ?? choices[0])[0]);
   f.choice("scale", "as", () => scaleChoices(f.state.metric));
   f.places();
@@ -256,7 +283,7 @@ function distribution() {
     const cell = f.cell();
     const sets = [];
     const marks = [];
-    for (let s = 0; s < S; s++) {
+    for (const s of f.order()) {
       const row = data.cdf[metric]?.[cell * S + s];
       if (!row) continue;
       const [count, five, median, values] = row;
@@ -270,7 +297,7 @@ function distribution() {
       sets.push(line(s, kept, { pointRadius: 0, pointHitRadius: 5, stepped: whole ? "before" : false }));
       const at = [[five, 0.05], [median, 0.5]].map(([v, y]) => ({ x: scaled(scale, v), y, note: y < 0.5 ? "5 % quantile" : "median" }));
       sets.push(line(s, at.filter((p) => Number.isFinite(p.x)), { showLine: false, pointRadius: 6, mark: true }));
-      marks.push([data.solvers[s].label, format(scaled(scale, five)), format(scaled(scale, median)), String(count)]);
+      marks.push([f.name(s), format(scaled(scale, five)), format(scaled(scale, median)), String(count)]);
     }
     const title = axisTitle(metric, scale);
     f.marks(["Solver", "5 % quantile", "Median", "Values"], marks, title);
@@ -278,7 +305,7 @@ function distribution() {
     const text = `How to read: the height of a line is the share of values at or below the place on the horizontal axis, over ${pooled}. ` +
       `Markers: the 5 % quantile, which 95 % exceed, and the median. ${better(metric)} Trials: ${comparedText(cell)}.`;
     return {
-      sets, reference: [0.05, 0.5], x: { title, log: scale === "log" },
+      sets, reference: [0.05, 0.5], x: { title, log: scale === "log", squared: squared(metric, scale) },
       y: { title: "Cumulative share", range: [0, 1] }, caption: { text },
     };
   };
@@ -301,6 +328,7 @@ function distribution() {
 function effort() {
   if (!data.runs.some((r) => r.gap.length)) return;
   const f = new Figure("effort");
+  f.presets("effort");
   const all = [["all", "all sweep points"]];
   f.choice("cell", "Runs of", () => (data.cells.length < 2 ? [] : all.concat(data.cells.map((_, c) => [String(c), cellName(c)]))), "all");
   f.build = () => {
@@ -313,7 +341,8 @@ function effort() {
       return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
     };
     const sets = [];
-    data.runs.forEach((runs, s) => {
+    f.order().forEach((s) => {
+      const runs = data.runs[s];
       const kept = runs.time.map((_, i) => i).filter((i) => (wanted < 0 || runs.cell[i] === wanted) && runs.time[i] > 0);
       if (!kept.length) return;
       const points = kept.map((i) => ({
@@ -342,6 +371,15 @@ function cellName(cell) {
 
 for (const figure of [convergence, sweep, tradeoff, distribution, effort]) figure();
 
-// Paper is narrower than a screen: charts are drawn anew at its width.
-window.addEventListener("beforeprint", () => Object.values(figures).forEach((f) => f.chart.resize(680, 295)));
-window.addEventListener("afterprint", () => Object.values(figures).forEach((f) => f.chart.resize()));
+// Paper is light, and narrower than a screen: charts are drawn anew for it.
+const redraw = () => Object.values(figures).forEach((f) => f.draw());
+dark.addEventListener("change", redraw);
+window.addEventListener("beforeprint", () => {
+  onPaper = true;
+  redraw();
+  Object.values(figures).forEach((f) => f.chart.resize(680, 295));
+});
+window.addEventListener("afterprint", () => {
+  onPaper = false;
+  redraw();
+});

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Array, Instance, Monostatic, Pointing, Precoder};
 use crate::error::{Error, InputError, Result};
-use crate::math::{Angle, Power, SquaredAngle, Streams};
+use crate::math::{Angle, Power, Ratio, SquaredAngle, Streams};
 use crate::model::SystemModel;
 use crate::scenario::{Scenario, ScenarioEntry};
 
@@ -55,6 +55,9 @@ pub struct MonostaticConfig {
     /// Target reflection alpha = (2 d / r_h)^(-nu/2) (1 + j) / sqrt(2), unless it is given here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_reflection: Option<Reflection>,
+    /// Sensing SNR P_t L |alpha|² / sigma_s²: where given, it sets |alpha| in place of the target's distance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensing_snr: Option<Ratio>,
     /// Cell radius in m.
     pub cell_radius: f64,
     /// Exclusion radius r_h in m: no user is nearer, and path losses are relative to it.
@@ -117,6 +120,7 @@ impl Default for MonostaticConfig {
             target_distance: 400.0,
             sensing_misalignment: Angle::new(0.0),
             target_reflection: None,
+            sensing_snr: None,
             cell_radius: 1000.0,
             exclusion_radius: 100.0,
             path_loss_exponent: 3.2,
@@ -134,9 +138,14 @@ impl MonostaticConfig {
     }
 
     fn reflection(&self) -> Complex<f64> {
-        match self.target_reflection {
-            Some(Reflection { re, im }) => Complex::new(re, im),
-            None => {
+        match (self.target_reflection, &self.sensing_snr) {
+            (Some(Reflection { re, im }), _) => Complex::new(re, im),
+            (None, Some(snr)) => {
+                let (noise, sensing_noise) = self.noise();
+                let energy = self.transmit_power.linear(noise) * self.frame_length as f64;
+                Complex::from_polar((snr.linear() * sensing_noise / energy).sqrt(), FRAC_PI_4)
+            }
+            (None, None) => {
                 let ratio = 2.0 * self.target_distance / self.exclusion_radius;
                 Complex::from_polar(ratio.powf(-0.5 * self.path_loss_exponent), FRAC_PI_4)
             }
@@ -228,6 +237,12 @@ impl MonostaticConfig {
         if let Some(Reflection { re, im }) = self.target_reflection {
             check("target_reflection", re.is_finite() && im.is_finite(), format!("{re} + {im}j"), "finite numbers");
         }
+        if let Some(snr) = self.sensing_snr.as_ref().map(Ratio::linear) {
+            let allowed = "a finite ratio above 0, with a transmit power above 0";
+            check("sensing_snr", snr.is_finite() && snr > 0.0 && budget > 0.0, snr.to_string(), allowed);
+            let alone = self.target_reflection.is_none();
+            check("sensing_snr", alone, "beside `target_reflection`".into(), "one of them: both set |alpha|");
+        }
         if let Some(weights) = &self.user_weights {
             let good = weights.iter().all(|w| w.is_finite() && *w >= 0.0);
             let found = if good { format!("{} weights", weights.len()) } else { format!("{weights:?}") };
@@ -273,7 +288,9 @@ impl Scenario for MonostaticConfig {
         });
         let fading: Vec<f64> = fading.collect();
         if let Some(bad) = fading.iter().find(|beta| !(beta.is_finite() && **beta > 0.0)) {
-            return Err(Error::Numerical(format!("a large-scale fading of {bad}: path loss or shadowing are extreme")));
+            let found =
+                format!("{}, which with path_loss_exponent makes a large-scale fading of {bad}", self.shadowing);
+            return Err(InputError::new("shadowing", found, "values with finite fadings above 0").into());
         }
         Ok(Arc::new(Monostatic::new(self.instance(fading))))
     }
@@ -283,7 +300,7 @@ inventory::submit! {
     ScenarioEntry {
         name: "monostatic",
         summary: "monostatic massive MIMO: users by MRT or ZF, azimuth and elevation of a target",
-        paper: "Power allocation for massive MIMO-ISAC systems (paper 001)",
+        paper: "Performance Analysis and Power Allocation for Massive MIMO ISAC Systems (paper 001)",
         default: || Box::new(MonostaticConfig::default()),
         schema: || schemars::schema_for!(MonostaticConfig),
         read_instance: |value| Ok(Arc::new(Monostatic::new(Instance::from_json(value)?))),
@@ -341,6 +358,19 @@ mod tests {
     }
 
     #[test]
+    fn the_sensing_snr_sets_the_reflection() {
+        let text =
+            r#"{"type": "monostatic", "sensing_snr": "7 dB", "sensing_noise_power": 3.0, "transmit_power": 2.5}"#;
+        let scenario: Box<dyn Scenario> = serde_json::from_str(text).unwrap();
+        let model = scenario.draw(&Streams::new(1, "monostatic", 0)).unwrap();
+        let metric = model.metrics().iter().position(|m| m.id == "sensing_snr").unwrap();
+        let mut values = crate::metric::MetricValues::new(model.metrics());
+        let design = crate::design::Design::zeros(model.space());
+        model.evaluate(&design, crate::MetricSet::only(metric), &mut model.workspace(), &mut values).unwrap();
+        assert!((values.scalar(metric) - 10f64.powf(0.7)).abs() < 1e-12);
+    }
+
+    #[test]
     fn mistakes_name_their_keys() {
         let spoil = |key: &str, value: &str| {
             let text = format!("{{\"type\": \"monostatic\", \"{key}\": {value}}}");
@@ -361,6 +391,9 @@ mod tests {
             ("user_weights", "[1, 2]"),
             ("precodr", "\"zf\""),
             ("target_distance", "0"),
+            ("sensing_snr", "0"),
+            ("sensing_snr", "\"3 dB\", \"target_reflection\": {\"re\": 1, \"im\": 0}"),
+            ("sensing_snr", "1, \"transmit_power\": 0"),
         ] {
             let message = spoil(key, value);
             assert!(message.contains(key) || message.contains("expected a power"), "{key}: {message}");

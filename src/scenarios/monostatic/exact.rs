@@ -34,7 +34,7 @@ pub fn optimum(system: &System, utility: Utility, limits: &Limits, out: &mut Des
             let dual = allocate(system, utility, limits, &noise, communication, &mut out[..users]);
             out[users] = least;
             let bound = in_bits(system, utility, dual.bound);
-            let certificate = certificate(least, noise, dual, bound);
+            let certificate = certificate(least, noise, dual, bound, system.tangent(utility, &out[..users]));
             ExactOutcome::Optimal { bound, certificate }
         }
     }
@@ -46,12 +46,14 @@ pub fn bound(system: &System, utility: Utility, limits: &Limits) -> Option<Prove
     let users = system.users.users();
     let communication = limits.power - least;
     let noise: Vec<f64> = (0..users).map(|k| system.noise(k, communication, least)).collect();
+    let mut power = vec![0.0; users];
     let dual = match solvable(system, utility) {
-        Ok(()) => allocate(system, utility, limits, &noise, communication, &mut vec![0.0; users]),
+        Ok(()) => allocate(system, utility, limits, &noise, communication, &mut power),
         Err(_) => reuse::weighted_sum_rate_bound(&system.users.groups, &noise, |k| system.weight(k), communication),
     };
     let value = in_bits(system, utility, dual.bound);
-    Some(ProvenBound { value, certificate: certificate(least, noise, dual, value) })
+    let certificate = certificate(least, noise, dual, value, system.tangent(utility, &power));
+    Some(ProvenBound { value, certificate })
 }
 
 /// Whether [`optimum`] is done in bearable time.
@@ -107,15 +109,21 @@ fn in_bits(system: &System, utility: Utility, nats: f64) -> f64 {
     }
 }
 
-fn certificate(sensing: f64, noise: Vec<f64>, dual: Dual, bound: f64) -> Certificate {
-    Certificate {
-        kind: "dual",
-        values: vec![
-            ("sensing_power", vec![sensing]),
-            ("noise_over_gain", noise),
-            ("power_price", vec![dual.price]),
-            ("bound", vec![bound]),
-        ],
+fn certificate(sensing: f64, noise: Vec<f64>, dual: Dual, bound: f64, tangent: Option<Vec<f64>>) -> Certificate {
+    let mut values = vec![
+        ("sensing_power", vec![sensing]),
+        ("noise_over_gain", noise),
+        ("power_price", vec![dual.price]),
+        ("bound", vec![bound]),
+    ];
+    values.extend(tangent.map(|power| ("communication_power", power)));
+    Certificate { kind: "dual", values }
+}
+
+impl System {
+    /// The powers whose tangent bounds the utility, where that is the argument: see [`reuse::proportional`].
+    fn tangent(&self, utility: Utility, power: &[f64]) -> Option<Vec<f64>> {
+        (utility == Utility::SumLogRate && self.users.groups.reused()).then(|| power.to_vec())
     }
 }
 

@@ -101,9 +101,14 @@ pub(super) fn evaluate(
     out.set(index::TRANSMIT_POWER, communication + sensing);
     out.set(index::COMMUNICATION_POWER, communication);
     out.set(index::SENSING_POWER, sensing);
+    out.set(index::SENSING_SNR, sensing_snr(system));
+}
+
+/// `P_t L |alpha|^2 / sigma_s^2`.
+pub(super) fn sensing_snr(system: &System) -> f64 {
     let instance = &system.instance;
     let echo = instance.frame_length as f64 * instance.target_reflection.norm_sqr() / instance.sensing_noise_power;
-    out.set(index::SENSING_SNR, instance.transmit_power * echo);
+    instance.transmit_power * echo
 }
 
 fn rates(system: &System, power: &[f64], sensing: f64, wanted: MetricSet, work: &mut Scratch, out: &mut MetricValues) {

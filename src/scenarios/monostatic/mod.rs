@@ -10,17 +10,23 @@ pub mod echo;
 pub mod estimation;
 mod exact;
 mod feasibility;
+mod gradient;
 mod instance;
 mod limits;
+mod majorizer;
 mod metrics;
 mod offers;
+mod printed;
 mod range;
 mod rate;
 mod reuse;
+#[cfg(test)]
+mod samples;
 mod sensing;
 pub mod simulation;
 mod surrogate;
 mod users;
+mod verification;
 
 pub use config::{MonostaticConfig, Reflection, UserDrop};
 pub use exact::{bound, optimum};
@@ -38,11 +44,11 @@ use serde_json::Value;
 use crate::design::{Block, Design, DesignSpace, Domain};
 use crate::error::{Error, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
-use crate::model::{Baseline, Named, SystemModel, Workspace};
+use crate::model::{Baseline, Named, PrintedFigure, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
 use crate::radio::Signal;
 use crate::simulation::SimulationFactory;
-use crate::structure::Structure;
+use crate::structure::{Proof, Structure};
 
 /// A drawn system with all that is computed from it once.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,6 +164,19 @@ impl SystemModel for Monostatic {
 
     fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
         offers::structure(&self.system, problem)
+    }
+
+    fn verify(&self, problem: &ProblemSpec, _: &Design, certificate: &Value) -> Option<Result<Proof>> {
+        verification::verify(&self.system.instance, problem, certificate)
+    }
+
+    fn as_printed(&self, design: &Design) -> Vec<PrintedFigure> {
+        match design.split_last() {
+            Some((sensing, power)) if power.len() == self.system.users.users() => {
+                printed::figures(&self.system, power, *sensing)
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn starts(&self) -> Vec<Named> {

@@ -7,7 +7,7 @@ use super::exact::{self, Optimum};
 use super::feasibility::Assessor;
 use super::limits::{Limits, Utility};
 use crate::problem::ProblemSpec;
-use crate::structure::{Bound, Exact, Feasibility, Structure};
+use crate::structure::{Bound, Exact, Feasibility, Refusal, Structure};
 
 type Factory<T> = Box<dyn Fn() -> Box<T> + Send + Sync>;
 
@@ -37,7 +37,10 @@ pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structur
             Box::new(move || Box::new(make()) as Box<dyn Bound>) as Factory<dyn Bound>
         }),
         blocks: Ok(vec!["communication_power".into(), "sensing_power".into()]),
+        gradient: super::gradient::offer(system, problem),
+        majorizer: super::majorizer::offer(system, problem),
         surrogate: super::surrogate::offer(system, problem),
-        ..Structure::none("not built yet")
+        incremental: Err(Refusal::new("every power enters the interference of every user: one costs as much as all")),
+        ..Structure::none("the powers are continuous, and their optimum is known without a search: `exact`")
     }
 }

@@ -59,11 +59,12 @@ impl Sensing {
     }
 
     /// Information at a total power of 1 with the share x for sensing.
-    fn at_share(&self, share: f64) -> AngleInformation {
+    pub(super) fn at_share(&self, share: f64) -> AngleInformation {
         self.information(1.0 - share, share)
     }
 
-    fn slope_at_share(&self, share: f64, angle: Angle) -> f64 {
+    /// The derivative of [`AngleInformation::precision`] by that share.
+    pub(super) fn slope_at_share(&self, share: f64, angle: Angle) -> f64 {
         let information = self.at_share(share);
         let [by_communication, by_sensing] = self.information_derivatives(1.0 - share, share);
         information.precision_derivative(angle, by_sensing) - information.precision_derivative(angle, by_communication)

@@ -22,11 +22,11 @@ use crate::problem::{Limit, Objective, ProblemSpec};
 use crate::structure::{Refusal, Surrogate};
 
 /// A power below this share of the budget is taken as this: a smaller one would leave a user without weight for good.
-const LEAST_SHARE: f64 = 1e-12;
+pub(super) const LEAST_SHARE: f64 = 1e-12;
 
 /// What is made of the users' rates.
 #[derive(Clone, Debug, PartialEq)]
-enum Utility {
+pub(super) enum Utility {
     /// Their sum with these weights.
     Sum(Vec<f64>),
     /// The least of them.
@@ -37,23 +37,23 @@ enum Utility {
 
 /// A problem in the form that the program takes.
 #[derive(Clone, Debug, PartialEq)]
-struct Form {
-    utility: Utility,
-    budget: f64,
+pub(super) struct Form {
+    pub utility: Utility,
+    pub budget: f64,
     /// The least CRLB limits of azimuth and elevation.
-    crlb: [f64; 2],
+    pub crlb: [f64; 2],
     /// The least SINR of each user.
-    sinr: Vec<f64>,
-    fixed_power: bool,
-    fixed_sensing: bool,
+    pub sinr: Vec<f64>,
+    pub fixed_power: bool,
+    pub fixed_sensing: bool,
 }
 
 impl Form {
-    fn new(system: &System, spec: &ProblemSpec) -> Result<Self, Refusal> {
+    pub(super) fn new(system: &System, spec: &ProblemSpec) -> Result<Self, Refusal> {
         let users = system.users.users();
         let refuse = |what: String| Err(Refusal(what));
         let Objective::Metric(objective) = &spec.objective else {
-            return refuse("no conic bound on a weighted sum of metrics".into());
+            return refuse("no concave bound on a weighted sum of metrics".into());
         };
         let utility = match objective.as_str() {
             "sum_rate" => Utility::Sum(vec![1.0; users]),
@@ -61,7 +61,7 @@ impl Form {
             "min_rate" => Utility::Least,
             "sum_log_rate" => Utility::Logarithms,
             other => {
-                return refuse(format!("no conic bound on `{other}`: there is one for the utilities of the rates"));
+                return refuse(format!("no concave bound on `{other}`: there is one for the utilities of the rates"));
             }
         };
         let mut form = Self {
@@ -94,7 +94,7 @@ impl Form {
             }
         }
         if !(form.budget.is_finite() && form.budget > 0.0) {
-            return refuse("the conic program needs a limit on `transmit_power` above 0".into());
+            return refuse("it needs a limit on `transmit_power` above 0".into());
         }
         if form.crlb.iter().any(|c| *c <= 0.0) || form.sinr.iter().any(|s| !s.is_finite()) {
             return refuse("a limit that no design meets".into());
@@ -393,52 +393,8 @@ mod tests {
     use crate::math::RandomStream;
     use crate::model::SystemModel;
     use crate::problem::{Constraint as Bound, Problem};
-    use crate::scenarios::monostatic::{Array, Instance, Monostatic, Pointing, Precoder};
-    use num_complex::Complex;
-
-    /// A random system: sizes, arrays, precoder, shared pilots and a misaligned beam where asked for.
-    fn instance(stream: &mut RandomStream, reuse: bool, misaligned: bool) -> Instance {
-        let mut whole = |from: usize, to: usize| from + (stream.uniform() * (to - from + 1) as f64) as usize;
-        let users = whole(2, 6);
-        let pilots = if reuse { users.div_ceil(2) } else { users };
-        let transmit_array = Array { horizontal: whole(2, 6), vertical: whole(3, 7) };
-        let receive_array = Array { horizontal: whole(2, 4), vertical: whole(2, 5) };
-        let precoder = if transmit_array.len() > pilots && whole(0, 1) == 0 { Precoder::Zf } else { Precoder::Mrt };
-        let target_direction = Pointing { azimuth: stream.uniform() - 0.5, elevation: 0.3 + 0.8 * stream.uniform() };
-        let off = |x: f64, d: f64| x + 0.2 * (d - 0.5);
-        let beam = Pointing {
-            azimuth: off(target_direction.azimuth, stream.uniform()),
-            elevation: off(target_direction.elevation, stream.uniform()),
-        };
-        Instance {
-            precoder,
-            transmit_array,
-            receive_array,
-            large_scale_fading: (0..users).map(|_| 10f64.powf(-3.0 * stream.uniform())).collect(),
-            pilot_index: (0..users as u64).map(|k| k % pilots as u64).collect(),
-            pilot_length: pilots as u64,
-            coherence_length: 100,
-            frame_length: 30,
-            pilot_power: 100.0,
-            communication_noise_power: 1.0,
-            sensing_noise_power: 1.0,
-            target_reflection: Complex::new(0.05 * stream.normal(), 0.05),
-            target_direction,
-            sensing_beam_direction: misaligned.then_some(beam),
-            transmit_power: 10f64.powf(2.0 * stream.uniform()),
-            crlb_azimuth_limit: None,
-            crlb_elevation_limit: None,
-            user_weights: Some((0..users).map(|k| [1.0, 0.0, 2.5][k % 3]).collect()),
-        }
-    }
-
-    /// A random design of positive powers with a given total.
-    fn design(stream: &mut RandomStream, users: usize, total: f64) -> Design {
-        let mut design = Design::new((0..=users).map(|_| 1e-3 + stream.uniform().powi(3)).collect());
-        let sum: f64 = design.iter().sum();
-        design.iter_mut().for_each(|x| *x *= total / sum);
-        design
-    }
+    use crate::scenarios::monostatic::Monostatic;
+    use crate::scenarios::monostatic::samples::{design, instance};
 
     /// The point of the program that stands for a design: every auxiliary variable at its best.
     fn point(surrogate: &mut ConicSurrogate, design: &Design) -> Option<Vec<f64>> {

@@ -1,7 +1,6 @@
 //! Global search over any continuous design space: restarted CMA-ES, and restarted local searches with gradients.
 
 mod cma_es;
-mod finite_differences;
 mod local_search;
 mod population;
 mod restarts;
@@ -18,6 +17,7 @@ use crate::error::{InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::Problem;
+use crate::references::{BIPOP, CMA_ES, NOCEDAL_WRIGHT};
 
 /// Global search in any continuous design space, by restarted searches from random designs.
 ///
@@ -103,4 +103,4 @@ impl Optimizer for GlobalSearch {
     }
 }
 
-crate::solver!(GlobalSearch);
+crate::solver!(GlobalSearch, references = [NOCEDAL_WRIGHT, CMA_ES, BIPOP]);

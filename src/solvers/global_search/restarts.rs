@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::cma_es::usual_population;
-use super::finite_differences::FiniteDifferences;
 use super::local_search::LocalSearch;
 use super::population::Population;
 use super::{Budget, Design, GlobalSearch, Incumbent, Iterate, Problem, RandomStream, Result, Step, Strategy};
 use crate::problem::{Evaluation, STRICT};
 use crate::solvers::coordinates::Coordinates;
+use crate::solvers::finite_differences::FiniteDifferences;
 use crate::structure::Gradient;
 
 /// A gain below this, relative to the objective, does not count as one.

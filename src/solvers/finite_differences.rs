@@ -7,7 +7,7 @@ use crate::problem::{Evaluator, Problem};
 use crate::structure::Gradient;
 
 /// Derivatives from evaluations: `2 n` of them for n free coordinates.
-pub(super) struct FiniteDifferences {
+pub(crate) struct FiniteDifferences {
     judge: Evaluator,
     lower: Vec<f64>,
     upper: Vec<f64>,
@@ -21,7 +21,7 @@ pub(super) struct FiniteDifferences {
 
 impl FiniteDifferences {
     /// Differences of a problem.
-    pub(super) fn new(problem: &Arc<Problem>, design: &Design) -> Self {
+    pub(crate) fn new(problem: &Arc<Problem>, design: &Design) -> Self {
         let space = problem.model().space();
         let length = space.len();
         let (mut lower, mut upper) = (vec![f64::NEG_INFINITY; length], vec![f64::INFINITY; length]);
@@ -70,10 +70,10 @@ impl Gradient for FiniteDifferences {
     fn objective(&mut self, design: &Design, gradient: &mut [f64]) -> f64 {
         let [here, below, above] = &mut self.values;
         Self::take(&mut self.judge, design, here);
+        self.moved.copy_from(design);
         if !here[0].is_finite() {
             return here[0];
         }
-        self.moved.copy_from(design);
         let problem = Arc::clone(self.judge.problem());
         for &i in problem.free() {
             let x = design[i];
