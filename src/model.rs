@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::design::{Design, DesignSpace};
 use crate::error::{InputError, Result};
+use crate::math::RandomStream;
 use crate::metric::{Metric, MetricInfo, MetricSet, MetricValues};
 use crate::problem::ProblemSpec;
 use crate::radio::Signal;
@@ -42,7 +43,8 @@ pub trait SystemModel: Send + Sync {
     /// misuse only.
     fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()>;
 
-    /// Fills in derived blocks that a design left out.
+    /// Fills in derived blocks that a design left out, and refuses designs that the model cannot judge; errors carry
+    /// the block's name as key.
     fn complete(&self, _design: &mut Design, _absent: &[usize]) -> Result<()> {
         Ok(())
     }
@@ -50,7 +52,7 @@ pub trait SystemModel: Send + Sync {
     /// Reads a design from its JSON object, derived blocks filled in. `place` is the object's path, for messages.
     fn read_design(&self, value: &Value, place: &str) -> Result<Design> {
         let (mut design, absent) = self.space().from_json(value, place)?;
-        self.complete(&mut design, &absent)?;
+        self.complete(&mut design, &absent).map_err(|e| e.under(place))?;
         Ok(design)
     }
 
@@ -148,6 +150,11 @@ pub trait Baseline: Send + Sync {
     }
     /// Its design for a problem.
     fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design>;
+    /// Its design in a run with randomness of its own; only schemes that draw differ here from
+    /// [`Baseline::design`].
+    fn draw(&self, problem: &ProblemSpec, parameters: &Value, _random: &mut RandomStream) -> Result<Design> {
+        self.design(problem, parameters)
+    }
 }
 
 /// A model's scratch memory: made by it, handed back to it, opaque to everyone else.

@@ -77,6 +77,8 @@ pub struct Requirement {
     pub capabilities: Vec<Capability>,
     /// Whether every free block must be continuous.
     pub continuous: bool,
+    /// Whether every free block must be discrete.
+    pub discrete: bool,
     /// Whether the driver lets the model prove infeasibility first, and then does not begin. Off for solvers that
     /// only report a design.
     pub screened: bool,
@@ -99,6 +101,12 @@ impl Requirement {
         Self { continuous: true, ..self }
     }
 
+    /// Only discrete blocks.
+    #[must_use]
+    pub fn discrete(self) -> Self {
+        Self { discrete: true, ..self }
+    }
+
     /// Begins even where the problem is proven infeasible.
     #[must_use]
     pub fn unscreened(self) -> Self {
@@ -111,13 +119,15 @@ impl Requirement {
             let offer = problem.structure().offers(*capability);
             offer.map_err(|why| Refusal::new(format!("it needs `{}`: {why}", capability.name())))?;
         }
-        if self.continuous {
-            let spec = problem.spec();
-            let free = problem.model().space().blocks().iter().filter(|b| !spec.fixed.contains_key(&b.name));
-            if let Some(block) = free.into_iter().find(|b| !b.domain.is_continuous()) {
-                let why = format!("it needs continuous blocks, and `{}` is {}", block.name, block.domain.describe());
-                return Err(Refusal::new(why));
-            }
+        let spec = problem.spec();
+        for block in problem.model().space().blocks().iter().filter(|b| !spec.fixed.contains_key(&b.name)) {
+            let wanted = match block.domain.is_continuous() {
+                true if self.discrete => "discrete",
+                false if self.continuous => "continuous",
+                _ => continue,
+            };
+            let why = format!("it needs {wanted} blocks, and `{}` is {}", block.name, block.domain.describe());
+            return Err(Refusal::new(why));
         }
         Ok(())
     }

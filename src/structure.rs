@@ -31,11 +31,13 @@ pub enum Capability {
     Branching,
     /// Whether an objective level can be reached, with proof: [`LevelSet`].
     LevelSet,
+    /// All designs in rows that are scanned fast: [`Enumeration`].
+    Enumeration,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Feasibility,
         Self::Gradient,
         Self::Surrogate,
@@ -46,6 +48,7 @@ impl Capability {
         Self::Incremental,
         Self::Branching,
         Self::LevelSet,
+        Self::Enumeration,
     ];
 
     /// Its name.
@@ -61,6 +64,7 @@ impl Capability {
             Self::Incremental => "incremental",
             Self::Branching => "branching",
             Self::LevelSet => "level_set",
+            Self::Enumeration => "enumeration",
         }
     }
 }
@@ -107,6 +111,8 @@ pub struct Structure {
     pub branching: Offer<dyn Branching>,
     /// Whether an objective level can be reached, with proof.
     pub level_set: Offer<dyn LevelSet>,
+    /// All designs in rows that are scanned fast.
+    pub enumeration: Offer<dyn Enumeration>,
 }
 
 impl Structure {
@@ -125,6 +131,7 @@ impl Structure {
             incremental: Err(no()),
             branching: Err(no()),
             level_set: Err(no()),
+            enumeration: Err(no()),
         }
     }
 
@@ -144,6 +151,7 @@ impl Structure {
             Capability::Incremental => state(&self.incremental),
             Capability::Branching => state(&self.branching),
             Capability::LevelSet => state(&self.level_set),
+            Capability::Enumeration => state(&self.enumeration),
         }
     }
 }
@@ -318,4 +326,16 @@ pub trait LevelSet: Send {
     fn range(&mut self) -> Result<(f64, f64)>;
     /// Whether a feasible design has an objective at least as good as the level; writes it if so.
     fn at(&mut self, level: f64, out: &mut Design) -> Result<Reached>;
+}
+
+/// All designs of a discrete problem (or representatives of all, where a symmetry is used), in rows of equal length.
+///
+/// Rows share no state: several workspaces may scan different rows at once.
+pub trait Enumeration: Send {
+    /// The number of rows.
+    fn rows(&self) -> u64;
+    /// The number of designs of a row. Their product may be beyond whole numbers.
+    fn row_length(&self) -> u64;
+    /// The objective of the best design of a row, written, where it is better than `threshold`; the first of equals.
+    fn scan(&mut self, row: u64, threshold: f64, out: &mut Design) -> Result<Option<f64>>;
 }

@@ -1,4 +1,5 @@
 //! The published systems, one folder each. Scenarios know no solver.
 
 pub mod irs_massive_mimo;
+pub mod irs_no_isac;
 pub mod monostatic;

@@ -41,13 +41,18 @@ impl Optimizer for Baseline {
         Requirement::anything().unscreened()
     }
 
-    fn begin(&self, problem: Arc<Problem>, _start: Option<Design>, _random: RandomStream) -> Result<Box<dyn Iterate>> {
+    fn begin(
+        &self,
+        problem: Arc<Problem>,
+        _start: Option<Design>,
+        mut random: RandomStream,
+    ) -> Result<Box<dyn Iterate>> {
         let schemes = problem.model().baselines();
         let Some(scheme) = schemes.iter().find(|b| b.named().name == self.baseline) else {
             let names = schemes.iter().map(|b| b.named().name);
             return Err(InputError::unknown("solver.type", &self.baseline, names).into());
         };
-        let mut design = scheme.design(problem.spec(), &self.parameters)?;
+        let mut design = scheme.draw(problem.spec(), &self.parameters, &mut random)?;
         problem.project(&mut design);
         Ok(Box::new(Reported(design)))
     }

@@ -1,0 +1,208 @@
+//! Searches over discrete blocks: one coordinate changes at a time. The problem's [`Incremental`] state judges a
+//! change where there is one, a full evaluation where not.
+
+use std::sync::Arc;
+
+use crate::design::{Design, Domain};
+use crate::error::Result;
+use crate::math::RandomStream;
+use crate::optimizer::Budget;
+use crate::problem::{Evaluation, Evaluator, Problem};
+use crate::structure::Incremental;
+
+/// Rounding of an incremental state may feign improvements, but none as large as this (relative, absolute below 1).
+const ROUNDING: f64 = 1e-12;
+
+/// A coordinate that takes whole levels from 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LevelCoordinate {
+    /// Where it stands in a design.
+    pub index: usize,
+    /// How many levels it takes.
+    pub levels: u32,
+}
+
+/// The free discrete coordinates of a problem.
+pub(crate) fn level_coordinates(problem: &Problem) -> Vec<LevelCoordinate> {
+    let space = problem.model().space();
+    let free = space.blocks().iter().enumerate().filter(|(_, b)| !problem.spec().fixed.contains_key(&b.name));
+    free.flat_map(|(block, b)| {
+        let levels = match b.domain {
+            Domain::Level { levels } => levels,
+            _ => 0,
+        };
+        let range = if levels == 0 { 0..0 } else { space.range(block) };
+        range.map(move |index| LevelCoordinate { index, levels })
+    })
+    .collect()
+}
+
+enum Judge {
+    Incremental(Box<dyn Incremental>),
+    Whole(Evaluator),
+}
+
+/// A design under search.
+pub(crate) struct DiscreteSearch {
+    problem: Arc<Problem>,
+    coordinates: Vec<LevelCoordinate>,
+    judge: Judge,
+    design: Design,
+    value: Evaluation,
+    evaluations: u64,
+}
+
+impl DiscreteSearch {
+    /// Takes a design as the first state. One evaluation.
+    pub(crate) fn new(problem: &Arc<Problem>, design: Design) -> Result<Self> {
+        let judge = match &problem.structure().incremental {
+            Ok(factory) => Judge::Incremental(factory()),
+            Err(_) => Judge::Whole(problem.evaluator()),
+        };
+        let value = Evaluation { objective: f64::NAN, violation: f64::INFINITY };
+        let coordinates = level_coordinates(problem);
+        let mut it = Self { problem: Arc::clone(problem), coordinates, judge, design, value, evaluations: 0 };
+        it.reload()?;
+        Ok(it)
+    }
+
+    /// The coordinates that it may change.
+    pub(crate) fn coordinates(&self) -> &[LevelCoordinate] {
+        &self.coordinates
+    }
+
+    /// The state.
+    pub(crate) fn design(&self) -> &Design {
+        &self.design
+    }
+
+    /// The state's value.
+    pub(crate) fn value(&self) -> Evaluation {
+        self.value
+    }
+
+    /// Designs judged so far.
+    pub(crate) fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
+    /// Another state.
+    pub(crate) fn load(&mut self, design: &Design) -> Result<Evaluation> {
+        self.design.copy_from(design);
+        self.reload()
+    }
+
+    /// A random state: all free levels uniform.
+    pub(crate) fn randomize(&mut self, random: &mut RandomStream) -> Result<Evaluation> {
+        for coordinate in &self.coordinates {
+            self.design[coordinate.index] = (f64::from(coordinate.levels) * random.uniform()).floor();
+        }
+        self.reload()
+    }
+
+    /// Judges the state afresh: what small steps lost in rounding is restored.
+    pub(crate) fn reload(&mut self) -> Result<Evaluation> {
+        self.evaluations += 1;
+        self.value = match &mut self.judge {
+            Judge::Incremental(state) => state.load(&self.design),
+            Judge::Whole(judge) => judge.evaluate(&self.design)?,
+        };
+        Ok(self.value)
+    }
+
+    /// The value after changing one coordinate, by its place in [`DiscreteSearch::coordinates`].
+    pub(crate) fn peek(&mut self, coordinate: usize, level: f64) -> Result<Evaluation> {
+        self.evaluations += 1;
+        let index = self.coordinates[coordinate].index;
+        match &mut self.judge {
+            Judge::Incremental(state) => Ok(state.peek(index, level)),
+            Judge::Whole(judge) => {
+                let before = std::mem::replace(&mut self.design[index], level);
+                let value = judge.evaluate(&self.design);
+                self.design[index] = before;
+                value
+            }
+        }
+    }
+
+    /// Changes one coordinate to what [`DiscreteSearch::peek`] has judged.
+    pub(crate) fn set(&mut self, coordinate: usize, level: f64, value: Evaluation) {
+        let index = self.coordinates[coordinate].index;
+        self.design[index] = level;
+        self.value = match &mut self.judge {
+            Judge::Incremental(state) => state.set(index, level),
+            Judge::Whole(_) => value,
+        };
+    }
+
+    /// Whether a value is better than another by more than rounding.
+    #[inline]
+    pub(crate) fn improves(&self, new: &Evaluation, old: &Evaluation) -> bool {
+        self.problem.better(new, old)
+            && ((new.objective - old.objective).abs() > ROUNDING * old.objective.abs().max(1.0)
+                || (new.violation - old.violation).abs() > ROUNDING
+                || !old.objective.is_finite())
+    }
+
+    /// Coordinate descent to a design that no change of one coordinate improves; each coordinate in turn takes its
+    /// best level. Whether it arrived before the budget's end, of which `before` is spent already.
+    pub(crate) fn descend(&mut self, budget: &Budget, before: u64) -> Result<bool> {
+        let first = self.evaluations;
+        let count = self.coordinates.len();
+        let (mut at, mut unchanged) = (0, 0);
+        while unchanged < count {
+            if budget.exhausted(before + self.evaluations - first) {
+                return Ok(false);
+            }
+            let LevelCoordinate { index, levels } = self.coordinates[at];
+            let current = self.design[index];
+            let mut best = (self.value, current);
+            for level in (0..levels).map(f64::from).filter(|level| *level != current) {
+                let value = self.peek(at, level)?;
+                if self.improves(&value, &best.0) {
+                    best = (value, level);
+                }
+            }
+            unchanged += 1;
+            if best.1 != current {
+                self.set(at, best.1, best.0);
+                // This coordinate is at its best as long as no other one changes.
+                unchanged = 1;
+            }
+            at = (at + 1) % count;
+        }
+        self.reload()?;
+        Ok(true)
+    }
+
+    /// The first change of two coordinates that improves the state, made; whether there was one before the budget's
+    /// end. Costs up to `(n levels)^2 / 2` evaluations.
+    pub(crate) fn exchange(&mut self, budget: &Budget, before: u64) -> Result<bool> {
+        let first = self.evaluations;
+        let start = self.value;
+        for i in 0..self.coordinates.len() {
+            let LevelCoordinate { index, levels } = self.coordinates[i];
+            let current = self.design[index];
+            for level in (0..levels).map(f64::from).filter(|level| *level != current) {
+                if budget.exhausted(before + self.evaluations - first) {
+                    return Ok(false);
+                }
+                let between = self.peek(i, level)?;
+                self.set(i, level, between);
+                for j in i + 1..self.coordinates.len() {
+                    let second = self.coordinates[j];
+                    let old = self.design[second.index];
+                    for other in (0..second.levels).map(f64::from).filter(|other| *other != old) {
+                        let value = self.peek(j, other)?;
+                        if self.improves(&value, &start) {
+                            self.set(j, other, value);
+                            return Ok(true);
+                        }
+                    }
+                }
+                self.set(i, current, start);
+            }
+        }
+        Ok(false)
+    }
+}
