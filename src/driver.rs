@@ -179,6 +179,7 @@ impl Work<'_, '_> {
         if outcome.certificate.is_none() && self.iterate.bound().is_none() && outcome.bound.is_some() {
             outcome.certificate = known.map(|b| b.certificate.to_json());
         }
+        outcome.bound_restricted = self.iterate.bound().is_some() && self.iterate.bound_is_restricted();
         outcome.gap = outcome.bound.filter(|_| feasible).map(|b| self.run.problem.gap(objective, b));
         // A solver's word is not taken: what it calls done must be feasible, what it calls optimal must be proven.
         let reports_a_design = matches!(

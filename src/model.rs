@@ -9,7 +9,7 @@ use crate::design::{Design, DesignSpace};
 use crate::error::{InputError, Result};
 use crate::math::RandomStream;
 use crate::metric::{Metric, MetricInfo, MetricSet, MetricValues};
-use crate::problem::ProblemSpec;
+use crate::problem::{Problem, ProblemSpec};
 use crate::radio::Signal;
 use crate::radio::music::Echoes;
 use crate::simulation::SimulationFactory;
@@ -155,6 +155,27 @@ pub trait Baseline: Send + Sync {
     fn draw(&self, problem: &ProblemSpec, parameters: &Value, _random: &mut RandomStream) -> Result<Design> {
         self.design(problem, parameters)
     }
+    /// Its design where the scheme uses a start or randomness, with a bound where it has one.
+    fn run(
+        &self,
+        problem: &Problem,
+        _start: Option<&Design>,
+        random: &mut RandomStream,
+        parameters: &Value,
+    ) -> Result<Reported> {
+        Ok(Reported { design: self.draw(problem.spec(), parameters, random)?, bound: None, optimal: false })
+    }
+}
+
+/// What a comparison scheme reports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reported {
+    /// Its design.
+    pub design: Design,
+    /// A proven bound on the problem that it restricts itself to.
+    pub bound: Option<f64>,
+    /// Whether the design is proven to be the best of that problem.
+    pub optimal: bool,
 }
 
 /// A model's scratch memory: made by it, handed back to it, opaque to everyone else.

@@ -49,6 +49,11 @@ pub trait Iterate: Send {
         None
     }
 
+    /// Whether that bound holds only for the solver's restriction of the problem (blocks that it holds fixed).
+    fn bound_is_restricted(&self) -> bool {
+        false
+    }
+
     /// Designs judged so far.
     fn evaluations(&self) -> u64;
 }
@@ -151,6 +156,16 @@ impl Budget {
     /// Without limits.
     pub fn unlimited() -> Self {
         Self::default()
+    }
+
+    /// The flag that stops the run, for runs inside it.
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The seconds that are left until the deadline, where there is one; at least a nanosecond.
+    pub fn seconds_left(&self) -> Option<f64> {
+        self.deadline.map(|d| d.saturating_duration_since(Instant::now()).as_secs_f64().max(1e-9))
     }
 
     /// Whether to return from a long step now, having spent so many evaluations in it.

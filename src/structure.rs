@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::conic::Program;
 use crate::design::Design;
 use crate::error::Result;
+use crate::math::RandomStream;
 use crate::problem::Evaluation;
 
 /// The ways in which a problem can be easier than a black box.
@@ -33,11 +34,15 @@ pub enum Capability {
     LevelSet,
     /// All designs in rows that are scanned fast: [`Enumeration`].
     Enumeration,
+    /// A semidefinite relaxation, and designs from its solution: [`Lift`].
+    Lift,
+    /// One group of blocks solved exactly for any value of the rest: [`Elimination`].
+    Elimination,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Feasibility,
         Self::Gradient,
         Self::Surrogate,
@@ -49,6 +54,8 @@ impl Capability {
         Self::Branching,
         Self::LevelSet,
         Self::Enumeration,
+        Self::Lift,
+        Self::Elimination,
     ];
 
     /// Its name.
@@ -65,6 +72,8 @@ impl Capability {
             Self::Branching => "branching",
             Self::LevelSet => "level_set",
             Self::Enumeration => "enumeration",
+            Self::Lift => "lift",
+            Self::Elimination => "elimination",
         }
     }
 }
@@ -113,6 +122,10 @@ pub struct Structure {
     pub level_set: Offer<dyn LevelSet>,
     /// All designs in rows that are scanned fast.
     pub enumeration: Offer<dyn Enumeration>,
+    /// A semidefinite relaxation, and designs from its solution.
+    pub lift: Offer<dyn Lift>,
+    /// One group of blocks solved exactly for any value of the rest.
+    pub elimination: Offer<dyn Elimination>,
 }
 
 impl Structure {
@@ -132,6 +145,8 @@ impl Structure {
             branching: Err(no()),
             level_set: Err(no()),
             enumeration: Err(no()),
+            lift: Err(no()),
+            elimination: Err(no()),
         }
     }
 
@@ -152,6 +167,8 @@ impl Structure {
             Capability::Branching => state(&self.branching),
             Capability::LevelSet => state(&self.level_set),
             Capability::Enumeration => state(&self.enumeration),
+            Capability::Lift => state(&self.lift),
+            Capability::Elimination => state(&self.elimination),
         }
     }
 }
@@ -326,6 +343,80 @@ pub trait LevelSet: Send {
     fn range(&mut self) -> Result<(f64, f64)>;
     /// Whether a feasible design has an objective at least as good as the level; writes it if so.
     fn at(&mut self, level: f64, out: &mut Design) -> Result<Reached>;
+    /// From a level that is reached, the level that the point of greatest excess over it reaches (Dinkelbach's step), in
+    /// a relaxation where the problem has one; writes a design recovered from that point. None where the model has no
+    /// such step.
+    fn ascend(&mut self, _level: f64, _out: &mut Design) -> Result<Option<Ascent>> {
+        Ok(None)
+    }
+}
+
+/// What one of Dinkelbach's steps found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ascent {
+    /// The level that the point of greatest excess reaches; no better than the old one at the end.
+    pub level: f64,
+    /// A proven bound on all levels.
+    pub bound: f64,
+    /// What proves it.
+    pub certificate: Certificate,
+}
+
+/// What solving a relaxation gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Relaxed {
+    /// It was solved.
+    Solved {
+        /// A proven bound on the problem's optimum.
+        bound: f64,
+        /// The largest rank of a matrix in its solution, which is 1 where the relaxation is tight by itself.
+        rank: usize,
+        /// Whether the recovery without randomness attains the bound, whatever the rank.
+        exact: bool,
+        /// What proves the bound.
+        certificate: Certificate,
+    },
+    /// No point of the relaxation is feasible, so no design is.
+    Infeasible(Certificate),
+    /// It could not be solved, for this reason.
+    Failed(String),
+}
+
+/// A semidefinite relaxation of a problem, and designs from its solution.
+///
+/// A problem may fall into independent parts (one a surface, say): then each part is recovered and judged alone.
+pub trait Lift: Send {
+    /// Solves the relaxation.
+    fn relax(&mut self) -> Result<Relaxed>;
+    /// The number of independent parts.
+    fn parts(&self) -> usize {
+        1
+    }
+    /// Writes a part of a design recovered from the relaxation's solution, and leaves the rest: the best rule without
+    /// randomness where `random` is none, else one drawn by Gaussian randomization.
+    fn recover(&mut self, part: usize, random: Option<&mut RandomStream>, out: &mut Design);
+    /// How good a design is in a part alone: the part's own objective and violation.
+    fn judge(&mut self, part: usize, design: &Design) -> Evaluation;
+}
+
+/// The value of a design's rest, with one group solved exactly for it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Eliminated {
+    /// The objective of the best group.
+    Value(f64),
+    /// No group is feasible for this rest: by how much, above 0 and falling toward the feasible.
+    Infeasible(f64),
+    /// Neither could be computed.
+    Undefined,
+}
+
+/// One group of blocks solved exactly for any value of the rest, so that a search has the rest alone.
+pub trait Elimination: Send {
+    /// The blocks of the group, by index.
+    fn group(&self) -> &[usize];
+    /// Writes the best group for the rest of the design into it. `gradient` becomes that of what is returned, by the
+    /// envelope theorem, in the design's coordinates (0 in the group).
+    fn best(&mut self, design: &mut Design, gradient: &mut [f64]) -> Result<Eliminated>;
 }
 
 /// All designs of a discrete problem (or representatives of all, where a symmetry is used), in rows of equal length.

@@ -26,6 +26,7 @@
 mod cones;
 mod equilibration;
 mod expression;
+pub mod hermitian;
 mod kernel;
 mod program;
 mod solution;

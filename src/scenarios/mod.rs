@@ -3,3 +3,4 @@
 pub mod irs_massive_mimo;
 pub mod irs_no_isac;
 pub mod monostatic;
+pub mod multi_irs;

@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 use crate::design::Design;
 use crate::error::{InputError, Result};
 use crate::math::RandomStream;
+use crate::model::Reported;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::Problem;
 
-/// A comparison scheme of the scenario, by name: its design, reported as it is. A start is not used.
+/// A comparison scheme of the scenario, by name: its design, reported as it is. Most use no start.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
@@ -44,7 +45,7 @@ impl Optimizer for Baseline {
     fn begin(
         &self,
         problem: Arc<Problem>,
-        _start: Option<Design>,
+        start: Option<Design>,
         mut random: RandomStream,
     ) -> Result<Box<dyn Iterate>> {
         let schemes = problem.model().baselines();
@@ -52,21 +53,29 @@ impl Optimizer for Baseline {
             let names = schemes.iter().map(|b| b.named().name);
             return Err(InputError::unknown("solver.type", &self.baseline, names).into());
         };
-        let mut design = scheme.draw(problem.spec(), &self.parameters, &mut random)?;
-        problem.project(&mut design);
-        Ok(Box::new(Reported(design)))
+        let mut reported = scheme.run(&problem, start.as_ref(), &mut random, &self.parameters)?;
+        problem.project(&mut reported.design);
+        Ok(Box::new(Scheme(reported)))
     }
 }
 
-struct Reported(Design);
+struct Scheme(Reported);
 
-impl Iterate for Reported {
+impl Iterate for Scheme {
     fn step(&mut self, _budget: &Budget) -> Result<Step> {
-        Ok(Step::Converged)
+        Ok(if self.0.optimal { Step::Optimal(None) } else { Step::Converged })
     }
 
     fn best(&self) -> &Design {
-        &self.0
+        &self.0.design
+    }
+
+    fn bound(&self) -> Option<f64> {
+        self.0.bound
+    }
+
+    fn bound_is_restricted(&self) -> bool {
+        self.0.bound.is_some()
     }
 
     fn evaluations(&self) -> u64 {

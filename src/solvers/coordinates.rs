@@ -45,19 +45,24 @@ enum Kind {
 impl Coordinates {
     /// Coordinates without bounds.
     pub(crate) fn free(problem: &Problem) -> Self {
-        Self::new(problem, false)
+        Self::new(problem, false, &[])
+    }
+
+    /// Coordinates without bounds of the free blocks but for some, by index.
+    pub(crate) fn free_without(problem: &Problem, left_out: &[usize]) -> Self {
+        Self::new(problem, false, left_out)
     }
 
     /// Coordinates between bounds.
     pub(crate) fn bounded(problem: &Problem) -> Self {
-        Self::new(problem, true)
+        Self::new(problem, true, &[])
     }
 
-    fn new(problem: &Problem, bounded: bool) -> Self {
+    fn new(problem: &Problem, bounded: bool, left_out: &[usize]) -> Self {
         let space = problem.model().space();
         let mut it = Self { pieces: Vec::new(), lower: Vec::new(), upper: Vec::new() };
         for (index, block) in space.blocks().iter().enumerate() {
-            if problem.spec().fixed.contains_key(&block.name) {
+            if problem.spec().fixed.contains_key(&block.name) || left_out.contains(&index) {
                 continue;
             }
             let scale = if block.scale.is_finite() && block.scale > 0.0 { block.scale } else { 1.0 };

@@ -13,7 +13,11 @@ type Factory<T> = Box<dyn Fn() -> Box<T> + Send + Sync>;
 
 /// The offers for a problem; nothing is computed before one is taken up.
 pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structure {
-    let limits = Limits::of(problem, system);
+    // The closed forms move all blocks; the surrogate knows fixed ones.
+    let limits = Limits::of(problem, system).and_then(|limits| match problem.fixed.is_empty() {
+        true => Ok(limits),
+        false => Err(Refusal::new("blocks are held fixed")),
+    });
     let utility = Utility::of(&problem.objective);
     let grows = utility.is_ok();
     let rates = limits.clone().and_then(|limits| Ok((limits, utility?)));

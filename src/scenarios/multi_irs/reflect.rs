@@ -1,0 +1,446 @@
+//! The phases at fixed beams and covariance as a semidefinite relaxation: (SDR3.2.l) for point targets, (SDR6.l) by
+//! Dinkelbach's iteration for the smallest SINR over its limit (paper 003, sections IV-B and V-B, corrected by errata 1, 7,
+//! 8 and 15).
+//!
+//! With `x = phi^*` and `Theta = x x^H` relaxed to `Theta >= 0`, `Theta_nn = 1`, everything at IRS l is linear in
+//! `Theta_l`, and the problem falls apart into one program an IRS:
+//!
+//! ```text
+//! p = tr(U Theta),  q = tr(D U D Theta),  r = tr(U D Theta),     U = A G R G^H A^H
+//! |g_k^H w_j|^2 = f_kj^H Theta f_kj,   f_kj = diag(h_k^*) G w_j,     g_k^H R_0 g_k = tr(F_k R_0 F_k^H Theta)
+//! ```
+//!
+//! A sample of `CN(0, Theta)` stands for `phi^*`: the phases are its negative arguments.
+
+use std::sync::Arc;
+
+use super::aim::Goal;
+use super::heard::{Matrix, dot};
+use super::instance::{Receiver, Target};
+use super::system::{C, System};
+use super::transmit::Limits;
+use crate::conic::hermitian::{ComplexExpression, HermitianProgram, HermitianSettings, HermitianVariable};
+use crate::conic::{Sense, Status};
+use crate::design::{Design, hermitian};
+use crate::error::Result;
+use crate::math::RandomStream;
+use crate::problem::Evaluation;
+use crate::structure::{Ascent, Certificate, LevelSet, Lift, Reached, Relaxed};
+
+/// Dinkelbach steps inside a relaxation.
+const ASCENTS: usize = 30;
+
+/// Candidates with which a level set looks for a design that reaches a level.
+const CANDIDATES: usize = 200;
+
+/// The forms in `Theta` of one IRS's user.
+struct UserForms {
+    /// The floor, or the limit by which the ratio is taken.
+    limit: f64,
+    own: Vec<C>,
+    others: Vec<Vec<C>>,
+    /// `F R_0 F^H` for receivers that hear it.
+    sensing: Option<Matrix>,
+}
+
+/// The forms in `Theta` of one IRS.
+struct Forms {
+    u: Matrix,
+    users: Vec<UserForms>,
+}
+
+/// The phases at a fixed transmit side.
+pub(super) struct AtTransmit {
+    system: Arc<System>,
+    goal: Goal,
+    forms: Vec<Forms>,
+    /// Factors `Theta^{1/2}` of the relaxation's solutions, one an IRS.
+    factors: Vec<Matrix>,
+    /// Principal vectors.
+    principal: Vec<Vec<C>>,
+    scratch: Vec<C>,
+    /// The points of Dinkelbach's last step, one an IRS; the identity before the first.
+    last: Vec<Matrix>,
+}
+
+impl AtTransmit {
+    /// The forms of beams and a covariance in a design's coordinates.
+    pub fn new(system: &Arc<System>, goal: Goal, limits: &Limits, beams: &[f64], covariance: &[f64]) -> Self {
+        let (n, m) = (system.instance.elements, system.instance.antennas);
+        let sensing = hermitian(covariance, m);
+        let beams: Vec<Vec<C>> =
+            beams.chunks_exact(2 * m).map(|w| w.chunks_exact(2).map(|x| C::new(x[0], x[1])).collect()).collect();
+        let total = System::total(&beams, &sensing);
+        let rows = |rows: &[C]| Matrix::from_row_slice(n, m, rows);
+        let apply = |f: &Matrix, w: &[C]| super::heard::image(f, w);
+        let forms = (0..system.instance.surfaces).map(|l| {
+            let b = rows(&system.target_rows[l]);
+            let each = system.instance.users;
+            let users = (l * each..(l + 1) * each).filter(|user| limits.sinr[*user] > 0.0).map(|user| {
+                let f = rows(&system.user_rows[user]);
+                let others = (0..beams.len()).filter(|j| *j != user && beams[*j].iter().any(|x| x.norm_sqr() > 0.0));
+                UserForms {
+                    limit: limits.sinr[user],
+                    own: apply(&f, &beams[user]),
+                    others: others.map(|j| apply(&f, &beams[j])).collect(),
+                    sensing: (system.instance.receiver == Receiver::TypeI).then(|| &f * &sensing * f.adjoint()),
+                }
+            });
+            Forms { u: &b * &total * b.adjoint(), users: users.collect() }
+        });
+        Self {
+            forms: forms.collect(),
+            system: Arc::clone(system),
+            goal,
+            factors: Vec::new(),
+            principal: Vec::new(),
+            scratch: vec![C::default(); n],
+            last: vec![Matrix::identity(n, n); system.instance.surfaces],
+        }
+    }
+
+    fn noise(&self) -> f64 {
+        self.system.instance.communication_noise_power
+    }
+
+    /// The largest inverse CRB of one IRS's target over the relaxation; its proven bound and `Theta`.
+    fn relax_point(&self, surface: usize) -> std::result::Result<(f64, Matrix), Relaxed> {
+        let system = &self.system;
+        let n = system.instance.elements;
+        let forms = &self.forms[surface];
+        let unit = n as f64 * forms.u.trace().re;
+        let reach = system.position.iter().fold(0.0_f64, |a, x| a.max(x.abs()));
+        let (sensor, element) = (system.sensor_weight, system.element_weight * reach * reach);
+        if !(unit > 0.0 && sensor + element > 0.0 && system.kappa[surface].is_finite()) {
+            return Err(Relaxed::Failed(format!("the target of IRS {surface} is not illuminated")));
+        }
+        let mut program = HermitianProgram::new(Sense::Maximize);
+        let theta = program.matrix(n);
+        program.trace_at_most(theta, n as f64);
+        (0..n).for_each(|i| {
+            program.equal(theta.entry(i, i), 1.0);
+        });
+        let u = &forms.u / C::new(unit, 0.0);
+        let weights: Vec<f64> = system.position.iter().map(|x| if reach > 0.0 { x / reach } else { 0.0 }).collect();
+        let ud = Matrix::from_fn(n, n, |i, j| u[(i, j)] * weights[j]);
+        let dud = Matrix::from_fn(n, n, |i, j| ud[(i, j)] * weights[i]);
+        // The objective in units of its two weights together.
+        let whole = sensor + element;
+        let mut objective = u.clone() * C::new(sensor / whole, 0.0);
+        let mut expression = ComplexExpression::from(0.0);
+        if element > 0.0 {
+            objective += dud * C::new(element / whole, 0.0);
+            let corner = program.schur(theta.inner(&u), theta.inner(&ud));
+            program.trace_at_most(corner, 2.0);
+            expression = corner.entry(1, 1) * (-element / whole);
+        }
+        program.objective(theta.inner(&objective) + expression);
+        for user in &forms.users {
+            program.at_least(self.floor(theta, user, user.limit), self.noise());
+        }
+        program.set_settings(HermitianSettings { tolerance: 1e-8, ..HermitianSettings::default() });
+        let solution = program.solve();
+        if solution.status == Status::Infeasible {
+            let values = vec![("surface", vec![surface as f64]), ("multipliers", solution.dual.clone())];
+            return Err(Relaxed::Infeasible(Certificate { kind: "infeasibility", values }));
+        }
+        if !solution.status.has_optimum() {
+            return Err(Relaxed::Failed(format!("the relaxation of IRS {surface} is {}", solution.status.describe())));
+        }
+        let bound = program.bound(&solution.dual) * unit * whole / system.kappa[surface];
+        Ok((bound, solution.matrix(theta).clone()))
+    }
+
+    /// `f_own / limit - others` of a user.
+    fn floor(&self, theta: HermitianVariable, user: &UserForms, limit: f64) -> ComplexExpression {
+        let mut row = theta.quadratic(&user.own) * (1.0 / limit);
+        for other in &user.others {
+            row += theta.quadratic(other) * -1.0;
+        }
+        if let Some(sensing) = &user.sensing {
+            row += theta.inner(sensing) * -1.0;
+        }
+        row
+    }
+
+    /// Signal over limit, and disturbance with noise, of a user at a `Theta`.
+    fn shares(&self, user: &UserForms, theta: &Matrix) -> (f64, f64) {
+        let form = |f: &[C]| dot(f, &super::heard::image(theta, f)).re.max(0.0);
+        let sensing = user.sensing.as_ref().map_or(0.0, |s| (s * theta).trace().re.max(0.0));
+        let disturbed = user.others.iter().map(|f| form(f)).sum::<f64>() + sensing + self.noise();
+        (form(&user.own) / user.limit, disturbed)
+    }
+
+    /// One of Dinkelbach's steps for one IRS: the `Theta` of greatest excess over a ratio, the ratio that it reaches, and
+    /// a proven bound on all ratios.
+    ///
+    /// The excess is `min_k (signal_k / limit_k - level d_k) / w_k` with the disturbances `w_k` of the last `Theta`; so
+    /// no `Theta` has a ratio above `level + excess max_k(w_k / sigma^2)`.
+    fn ascend_one(&self, surface: usize, level: f64, disturbed: &[f64]) -> Option<(f64, f64, Matrix)> {
+        let n = self.system.instance.elements;
+        let forms = &self.forms[surface];
+        let mut program = HermitianProgram::new(Sense::Maximize);
+        let (theta, excess) = (program.matrix(n), program.scalar());
+        program.trace_at_most(theta, n as f64);
+        (0..n).for_each(|i| {
+            program.equal(theta.entry(i, i), 1.0);
+        });
+        let mut most = 0.0_f64;
+        for (user, w) in forms.users.iter().zip(disturbed) {
+            let mut row = theta.quadratic(&user.own) * (1.0 / (user.limit * w));
+            for other in &user.others {
+                row += theta.quadratic(other) * (-level / w);
+            }
+            if let Some(sensing) = &user.sensing {
+                row += theta.inner(sensing) * (-level / w);
+            }
+            let size: f64 = user.own.iter().map(|x| x.norm_sqr()).sum();
+            most = most.max(n as f64 * size / (user.limit * w));
+            // The scalar is the excess plus 1: near the best level the excess is about 0.
+            program.at_least(row - ComplexExpression::from(excess), level * self.noise() / w - 1.0);
+        }
+        program.scalar_at_most(excess, most + 1.0);
+        program.objective(excess);
+        program.set_settings(HermitianSettings { tolerance: 1e-9, ..HermitianSettings::default() });
+        let solution = program.solve();
+        if !solution.status.has_optimum() {
+            return None;
+        }
+        let theta = solution.matrix(theta).clone();
+        let reached = forms.users.iter().map(|user| {
+            let (signal, disturbed) = self.shares(user, &theta);
+            signal / disturbed
+        });
+        let reached = reached.fold(f64::INFINITY, f64::min);
+        let loosest = disturbed.iter().map(|w| w / self.noise()).fold(0.0, f64::max);
+        let over = (program.bound(&solution.dual) - 1.0).max(0.0);
+        Some((reached, level + over * loosest, theta))
+    }
+
+    /// The largest smallest ratio of one IRS over the relaxation: bound and `Theta`.
+    fn relax_ratio(&self, surface: usize) -> std::result::Result<(f64, Matrix), Relaxed> {
+        let n = self.system.instance.elements;
+        let mut theta = Matrix::identity(n, n);
+        let forms = &self.forms[surface];
+        let (mut level, mut bound) = (0.0, f64::INFINITY);
+        for _ in 0..ASCENTS {
+            let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, &theta).1).collect();
+            let Some((reached, over, next)) = self.ascend_one(surface, level, &disturbed) else { break };
+            bound = bound.min(over);
+            let risen = reached > level * (1.0 + 1e-9);
+            if reached >= level {
+                theta = next;
+            }
+            level = level.max(reached);
+            if !risen {
+                break;
+            }
+        }
+        if !bound.is_finite() {
+            return Err(Relaxed::Failed(format!("the relaxation of IRS {surface} could not be solved")));
+        }
+        Ok((bound, theta))
+    }
+
+    fn keep(&mut self, theta: &Matrix) -> usize {
+        let n = theta.nrows();
+        let eigen = theta.clone().symmetric_eigen();
+        let mut factor = Matrix::zeros(n, n);
+        let most = eigen.eigenvalues.max();
+        for (j, value) in eigen.eigenvalues.iter().enumerate() {
+            let root = value.max(0.0).sqrt();
+            factor.column_mut(j).copy_from(&(eigen.eigenvectors.column(j) * C::new(root, 0.0)));
+        }
+        self.principal.push(eigen.eigenvectors.column(eigen.eigenvalues.imax()).iter().copied().collect());
+        self.factors.push(factor);
+        eigen.eigenvalues.iter().filter(|v| **v > 1e-5 * most).count()
+    }
+
+    /// The smallest ratio at the phases of one IRS, over its users.
+    fn ratio(&mut self, surface: usize, phases: &[f64]) -> f64 {
+        self.load(phases);
+        let noise = self.noise();
+        let form = |x: &[C], s: &Matrix| dot(x, &super::heard::image(s, x)).re.max(0.0);
+        let x = &self.scratch;
+        let each = self.forms[surface].users.iter().map(|user| {
+            let heard: f64 = user.others.iter().map(|f| dot(x, f).norm_sqr()).sum();
+            let sensing = user.sensing.as_ref().map_or(0.0, |s| form(x, s));
+            dot(x, &user.own).norm_sqr() / user.limit / (heard + sensing + noise)
+        });
+        each.fold(f64::INFINITY, f64::min)
+    }
+
+    fn load(&mut self, phases: &[f64]) {
+        self.scratch.iter_mut().zip(phases).for_each(|(x, p)| *x = C::cis(-p));
+    }
+
+    fn target(&self) -> Option<Target> {
+        match self.goal {
+            Goal::Bound(target) => Some(target),
+            Goal::Ratio => None,
+        }
+    }
+}
+
+impl Lift for AtTransmit {
+    fn relax(&mut self) -> Result<Relaxed> {
+        self.factors.clear();
+        self.principal.clear();
+        let (mut worst, mut rank, mut bounds) = (f64::NEG_INFINITY, 0, Vec::new());
+        for surface in 0..self.forms.len() {
+            let relaxed = match self.target() {
+                Some(Target::Point) => self.relax_point(surface).map(|(best, theta)| (1.0 / best, theta)),
+                // The CRB of an extended target ignores the phases: they serve the floors.
+                _ if self.forms[surface].users.is_empty() => {
+                    let n = self.system.instance.elements;
+                    Ok((0.0, Matrix::identity(n, n)))
+                }
+                _ => self.relax_ratio(surface).map(|(best, theta)| (-best, theta)),
+            };
+            let (value, theta) = match relaxed {
+                Ok(solved) => solved,
+                Err(other) => return Ok(other),
+            };
+            worst = worst.max(value);
+            bounds.push(value.abs());
+            rank = rank.max(self.keep(&theta));
+        }
+        let bound = match self.target() {
+            Some(Target::Point) => worst,
+            Some(Target::Extended) => 0.0,
+            None => -worst,
+        };
+        let certificate = Certificate { kind: "dual", values: vec![("bounds", bounds)] };
+        Ok(Relaxed::Solved { bound, rank, exact: false, certificate })
+    }
+
+    fn parts(&self) -> usize {
+        self.forms.len()
+    }
+
+    fn recover(&mut self, part: usize, random: Option<&mut RandomStream>, out: &mut Design) {
+        let Some(factor) = self.factors.get(part) else { return };
+        match random {
+            None => self.scratch.copy_from_slice(&self.principal[part]),
+            Some(stream) => {
+                self.scratch.fill(C::default());
+                for column in factor.column_iter() {
+                    let draw = stream.complex_normal(1.0);
+                    self.scratch.iter_mut().zip(column.iter()).for_each(|(x, f)| *x += draw * f);
+                }
+            }
+        }
+        for (phase, x) in out[self.system.phases(part)].iter_mut().zip(&self.scratch) {
+            *phase = -x.arg();
+        }
+    }
+
+    fn judge(&mut self, part: usize, design: &Design) -> Evaluation {
+        let phases = &design[self.system.phases(part)];
+        let ratio = self.ratio(part, phases);
+        let violation = (1.0 - ratio).max(0.0);
+        if self.target() != Some(Target::Point) {
+            // As the problem's objective: falling for a CRB, rising for a ratio; ratios alone tell phases apart.
+            let objective = if self.target().is_some() { 1.0 / ratio } else { ratio };
+            return Evaluation { objective, violation: if self.target().is_some() { violation } else { 0.0 } };
+        }
+        let system = &self.system;
+        let (x, u) = (&self.scratch, &self.forms[part].u);
+        let (mut p, mut q, mut r) = (0.0, 0.0, C::default());
+        for (j, column) in u.column_iter().enumerate() {
+            // U x^... accumulated column by column: x^H U x and its weighted fellows.
+            let (mut plain, mut weighted) = (C::default(), C::default());
+            for (i, entry) in column.iter().enumerate() {
+                let term = x[i].conj() * entry;
+                plain += term;
+                weighted += term * system.position[i];
+            }
+            p += (plain * x[j]).re;
+            q += (weighted * x[j]).re * system.position[j];
+            r += plain * x[j] * system.position[j];
+        }
+        let spent = if p > 0.0 { r.norm_sqr() / p } else { q };
+        let information = system.sensor_weight * p + system.element_weight * (q - spent).max(0.0);
+        Evaluation { objective: system.kappa[part] / information, violation }
+    }
+}
+
+impl LevelSet for AtTransmit {
+    /// From 0 to what each user alone could have.
+    fn range(&mut self) -> Result<(f64, f64)> {
+        let noise = self.noise();
+        let each = self.forms.iter().flat_map(|f| &f.users).map(|user| {
+            let most: f64 = user.own.iter().map(|x| x.norm()).sum();
+            most * most / (user.limit * noise)
+        });
+        Ok((0.0, each.fold(f64::INFINITY, f64::min)))
+    }
+
+    fn at(&mut self, level: f64, out: &mut Design) -> Result<Reached> {
+        self.factors.clear();
+        self.principal.clear();
+        for surface in 0..self.forms.len() {
+            let n = self.system.instance.elements;
+            if self.forms[surface].users.is_empty() {
+                self.keep(&Matrix::identity(n, n));
+                continue;
+            }
+            let disturbed = vec![self.noise(); self.forms[surface].users.len()];
+            match self.ascend_one(surface, level, &disturbed) {
+                Some((_, bound, theta)) => {
+                    if bound <= level && level > 0.0 {
+                        let values = vec![("surface", vec![surface as f64]), ("bound", vec![bound])];
+                        return Ok(Reached::No(Certificate { kind: "dual", values }));
+                    }
+                    self.keep(&theta);
+                }
+                None => return Ok(Reached::Unknown),
+            }
+        }
+        Ok(if self.sampled(out) >= level { Reached::Yes } else { Reached::Unknown })
+    }
+
+    fn ascend(&mut self, level: f64, out: &mut Design) -> Result<Option<Ascent>> {
+        let (mut next, mut bound) = (f64::INFINITY, f64::INFINITY);
+        self.factors.clear();
+        self.principal.clear();
+        for surface in 0..self.forms.len() {
+            if !self.forms[surface].users.is_empty() {
+                let (forms, theta) = (&self.forms[surface], &self.last[surface]);
+                let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, theta).1).collect();
+                let Some((reached, over, best)) = self.ascend_one(surface, level, &disturbed) else { return Ok(None) };
+                (next, bound) = (next.min(reached), bound.min(over));
+                self.last[surface] = best;
+            }
+            let theta = self.last[surface].clone();
+            self.keep(&theta);
+        }
+        self.sampled(out);
+        let certificate = Certificate { kind: "dual", values: vec![("bound", vec![bound])] };
+        Ok(Some(Ascent { level: next, bound, certificate }))
+    }
+}
+
+impl AtTransmit {
+    /// Writes the best phases of a fixed number of candidates, IRS by IRS; the smallest ratio that they reach.
+    fn sampled(&mut self, out: &mut Design) -> f64 {
+        let mut least = f64::INFINITY;
+        for surface in 0..self.forms.len() {
+            let mut random = RandomStream::keyed(0, "level set", "", surface as u64, 0);
+            let range = self.system.phases(surface);
+            let mut best = (f64::NEG_INFINITY, out[range.clone()].to_vec());
+            for candidate in 0..=CANDIDATES {
+                let stream = if candidate == 0 { None } else { Some(&mut random) };
+                self.recover(surface, stream, out);
+                let phases = out[range.clone()].to_vec();
+                let ratio = self.ratio(surface, &phases);
+                if ratio > best.0 {
+                    best = (ratio, phases);
+                }
+            }
+            out[range].copy_from_slice(&best.1);
+            least = least.min(best.0);
+        }
+        least
+    }
+}

@@ -1,0 +1,358 @@
+//! The multi-IRS system: closed forms against raw signals and numerical Fisher information, exact steps and bounds against
+//! each other, and the promises of its solvers.
+
+use std::sync::Arc;
+
+use isacopt::math::Streams;
+use isacopt::runner::validation::validate;
+use isacopt::scenarios::multi_irs::simulation::response_signal;
+use isacopt::scenarios::multi_irs::{Instance, MultiIrs, MultiIrsConfig, Receiver, Target};
+use isacopt::simulation::Draws;
+use isacopt::solvers::alternating::{Accept, Alternating};
+use isacopt::solvers::baseline::Baseline;
+use isacopt::solvers::dinkelbach::Dinkelbach;
+use isacopt::solvers::exact::Exact;
+use isacopt::solvers::manifold::Manifold;
+use isacopt::solvers::sdr::Sdr;
+use isacopt::structure::Eliminated;
+use isacopt::{Design, Optimizer, Outcome, Problem, ProblemSpec, RandomStream, Run, Scenario, Status, SystemModel};
+use num_complex::Complex;
+
+/// A drawn system of the config, with changes.
+fn drawn(trial: u64, change: impl Fn(&mut MultiIrsConfig)) -> Instance {
+    let mut config = MultiIrsConfig::default();
+    change(&mut config);
+    let model = config.draw(&Streams::new(7, "multi_irs", trial)).unwrap();
+    Instance::from_json(&model.instance()).unwrap()
+}
+
+fn model(instance: &Instance) -> Arc<dyn SystemModel> {
+    Arc::new(MultiIrs::new(instance.clone()))
+}
+
+fn problem(instance: &Instance) -> Arc<Problem> {
+    let model = model(instance);
+    let spec = model.default_problem();
+    Problem::new(model, spec).unwrap()
+}
+
+fn run(solver: &dyn Optimizer, problem: &Arc<Problem>, start: Option<Design>) -> Outcome {
+    let run = Run { start, ..Run::new(solver, Arc::clone(problem), RandomStream::solver(1, 0)) };
+    run.drive(&mut |_| {}).unwrap()
+}
+
+/// Random sizes, spacings that differ, and angles.
+fn random_instance(seed: u64, receiver: Receiver) -> Instance {
+    let mut stream = RandomStream::keyed(seed, "test", "multi_irs", 0, 0);
+    let mut whole = |low: u64, high: u64| low + (stream.uniform() * (high - low + 1) as f64) as u64;
+    let (elements, antennas, sensors) = (whole(2, 6) as usize, whole(3, 7) as usize, whole(2, 7));
+    let mut instance = drawn(seed, |config| {
+        config.antennas = antennas;
+        config.elements = elements;
+        config.sensors = sensors;
+        config.element_spacing_wavelengths = 0.3 + 0.05 * seed as f64;
+        config.sensor_spacing_wavelengths = 0.7;
+        config.receiver = receiver;
+    });
+    instance.target_direction.iter_mut().for_each(|t| *t = 2.4 * (stream.uniform() - 0.5));
+    instance
+}
+
+#[test]
+fn sinrs_and_bounds_agree_with_raw_signals() {
+    for seed in 0..6 {
+        let receiver = if seed % 2 == 0 { Receiver::TypeI } else { Receiver::TypeII };
+        let instance = random_instance(seed, receiver);
+        let problem = problem(&instance);
+        let design = problem.random(&mut RandomStream::keyed(seed, "design", "", 0, 0));
+        let validation = validate(&problem, &design, Draws { count: 4000, seed, threads: 0 }, &mut |_| true).unwrap();
+        // About 10 scores a system: |z| above 4.9 has a chance of 6e-5 over all.
+        assert!(validation.largest_z() < 4.9, "{seed}: z {}", validation.largest_z());
+        assert!(validation.compared_with_simulation() > 5);
+        // The bounds directly, to the digits that numerical derivatives have.
+        let mut judge = problem.evaluator();
+        let values = judge.metrics(&design).unwrap();
+        let index = |id: &str| problem.model().metrics().iter().position(|m| m.id == id).unwrap();
+        for (l, signal) in problem.model().signals(&design).iter().enumerate() {
+            let bound = signal.information().bounds()[0];
+            let closed = values.get(index("crlb_direction"))[l];
+            assert!((closed / bound - 1.0).abs() < 1e-7, "{seed} {l}: {closed} {bound}");
+        }
+        for l in 0..instance.surfaces {
+            let closed = values.get(index("crlb_response"))[l];
+            if closed.is_infinite() {
+                assert!(instance.elements > instance.antennas);
+                continue;
+            }
+            // Linear in the unknowns: every entry of E has its bound, and the metric is their sum.
+            let information = response_signal(&instance, &design, l).information();
+            let sum = information.matrix.try_inverse().unwrap().trace();
+            assert!((closed / sum - 1.0).abs() < 1e-6, "{seed} {l}: {closed} {sum}");
+        }
+    }
+}
+
+#[test]
+fn bounds_scale_with_the_sensors_as_propositions_2_and_4_say() {
+    let bounds = |sensors: u64| {
+        let mut instance = drawn(0, |config| config.sinr_limit = 0.0.into());
+        instance.sensors = sensors;
+        let problem = problem(&instance);
+        let design = problem.random(&mut RandomStream::keyed(3, "design", "", 0, 0));
+        let mut judge = problem.evaluator();
+        let values = judge.metrics(&design).unwrap();
+        (values.scalar(4), values.scalar(6))
+    };
+    let (few, many) = (bounds(4000), bounds(8000));
+    assert!((few.0 / many.0 / 8.0 - 1.0).abs() < 1e-5, "{few:?} {many:?}");
+    assert!((many.1 / few.1 / 2.0 - 1.0).abs() < 1e-12);
+}
+
+/// The transmit side at given phases, by the exact offer.
+fn transmit(problem: &Arc<Problem>, phases: &[f64]) -> Outcome {
+    let mut spec: ProblemSpec = problem.spec().clone();
+    spec.fixed.insert("irs_phase".into(), phases.to_vec());
+    let restricted = Problem::new(Arc::clone(problem.model()), spec).unwrap();
+    run(&Exact {}, &restricted, None)
+}
+
+fn random_phases(instance: &Instance, seed: u64) -> Vec<f64> {
+    let mut stream = RandomStream::keyed(seed, "phases", "", 0, 0);
+    (0..instance.surfaces * instance.elements).map(|_| std::f64::consts::TAU * stream.uniform()).collect()
+}
+
+#[test]
+fn the_transmit_step_is_optimal_with_rank_one_beams_for_both_receivers_and_targets() {
+    for seed in 0..4 {
+        for receiver in [Receiver::TypeI, Receiver::TypeII] {
+            for target in [Target::Point, Target::Extended] {
+                let size = if target == Target::Extended { 4 } else { 8 };
+                let instance = drawn(seed, |config| {
+                    config.receiver = receiver;
+                    config.target = target;
+                    (config.antennas, config.elements) = (size + 1, size);
+                });
+                let problem = problem(&instance);
+                let outcome = transmit(&problem, &random_phases(&instance, seed));
+                assert_eq!(outcome.status, Status::Optimal, "{seed} {receiver:?} {target:?}: {}", outcome.reason);
+                assert!(outcome.violation < 1e-9, "{}", outcome.violation);
+                let bound = outcome.bound.unwrap();
+                assert!(outcome.objective >= bound * (1.0 - 1e-12));
+                // Random beams and powers of the same phases never do better than the bound.
+                let mut judge = problem.evaluator();
+                let best = outcome.design.unwrap();
+                let mut stream = RandomStream::keyed(seed, "rivals", "", 0, 0);
+                for share in [1e-3, 1e-2, 1e-1] {
+                    let mut rival = best.clone();
+                    let other = problem.random(&mut stream);
+                    rival[instance.surfaces * instance.elements..]
+                        .iter_mut()
+                        .zip(&other[instance.surfaces * instance.elements..])
+                        .for_each(|(x, y)| *x += share * (y - *x));
+                    problem.project(&mut rival);
+                    let value = judge.evaluate(&rival).unwrap();
+                    assert!(value.violation > 1e-9 || value.objective >= bound * (1.0 - 1e-9));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn watts_and_normal_units_give_the_same_answers() {
+    for receiver in [Receiver::TypeI, Receiver::TypeII] {
+        let instance = drawn(1, |config| config.receiver = receiver);
+        // Powers in units of the noise, channels of the order of 1.
+        let noise = instance.communication_noise_power;
+        let mut normal = instance.clone();
+        let scale = 1e6;
+        normal.irs_user_channel.iter_mut().for_each(|h| *h *= scale);
+        normal.communication_noise_power = 1.0;
+        normal.sensing_noise_power /= noise * scale * scale;
+        normal.transmit_power /= noise * scale * scale;
+        let phases = random_phases(&instance, 5);
+        let [one, two] = [&instance, &normal].map(|i| transmit(&problem(i), &phases));
+        assert_eq!((one.status, two.status), (Status::Optimal, Status::Optimal));
+        assert!((one.objective / two.objective - 1.0).abs() < 1e-6, "{} {}", one.objective, two.objective);
+    }
+}
+
+#[test]
+fn envelope_gradients_agree_with_differences() {
+    for receiver in [Receiver::TypeI, Receiver::TypeII] {
+        // Feasible, and infeasible for the least power.
+        for power in [40.0, 0.02] {
+            let mut instance = drawn(2, |config| config.receiver = receiver);
+            instance.transmit_power = power;
+            let problem = problem(&instance);
+            let mut oracle = (problem.structure().elimination.as_ref().unwrap())();
+            let mut design = problem.random(&mut RandomStream::keyed(4, "design", "", 0, 0));
+            design[..16].copy_from_slice(&random_phases(&instance, 3));
+            let mut gradient = vec![0.0; design.len()];
+            let mut value =
+                |design: &Design, gradient: &mut [f64]| match oracle.best(&mut design.clone(), gradient).unwrap() {
+                    Eliminated::Value(x) => (x, true),
+                    Eliminated::Infeasible(x) => (x, false),
+                    Eliminated::Undefined => panic!("undefined"),
+                };
+            let (centre, feasible) = value(&design, &mut gradient);
+            assert_eq!(feasible, power > 1.0);
+            let size = gradient.iter().fold(0.0_f64, |a, g| a.max(g.abs()));
+            let mut scratch = vec![0.0; design.len()];
+            for n in [0, 5, 11, 15] {
+                let step = 1e-4;
+                let mut at = |offset: f64| {
+                    let mut moved = design.clone();
+                    moved[n] += offset;
+                    value(&moved, &mut scratch).0
+                };
+                let slope = (at(step) - at(-step)) / (2.0 * step);
+                assert!(
+                    (slope - gradient[n]).abs() < 2e-4 * size,
+                    "{receiver:?} {power} {n}: {slope} {} {centre}",
+                    gradient[n]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_closed_form_bound_is_never_beaten_and_nearly_met() {
+    for seed in 0..4 {
+        let sensing = drawn(seed, |config| config.sinr_limit = 0.0.into());
+        let problem = problem(&sensing);
+        let bound = (problem.structure().bound.as_ref().unwrap())().bound().unwrap().unwrap().value;
+        let outcome = run(&Baseline::named("sensing_only"), &problem, None);
+        let gap = outcome.objective / bound - 1.0;
+        assert!((0.0..0.07).contains(&gap), "{seed}: {gap}");
+        let mut judge = problem.evaluator();
+        let mut stream = RandomStream::keyed(seed, "designs", "", 0, 0);
+        for _ in 0..50 {
+            let mut design = problem.random(&mut stream);
+            let spent = judge.evaluate(&design).map(|_| judge.values().scalar(7)).unwrap();
+            design[16..].iter_mut().for_each(|x| *x *= (sensing.transmit_power / spent).min(1.0));
+            assert!(judge.evaluate(&design).unwrap().objective >= bound);
+        }
+    }
+}
+
+#[test]
+fn joint_descent_is_within_its_promise_and_the_alternation_never_rises() {
+    for seed in 0..2 {
+        for receiver in [Receiver::TypeI, Receiver::TypeII] {
+            let instance = drawn(seed, |config| config.receiver = receiver);
+            let problem = problem(&instance);
+            let bound = (problem.structure().bound.as_ref().unwrap())().bound().unwrap().unwrap().value;
+            let joint = run(&Manifold { starts: 1, ..Manifold::default() }, &problem, None);
+            let most = if receiver == Receiver::TypeII { 0.07 } else { 0.5 };
+            assert!(
+                joint.violation <= 1e-9 && joint.objective <= bound * (1.0 + most),
+                "{seed} {receiver:?} {joint:?}"
+            );
+            let mut start = problem.random(&mut RandomStream::keyed(seed, "start", "", 0, 0));
+            start[..16].copy_from_slice(&random_phases(&instance, seed));
+            let alternating = run(&Alternating::default(), &problem, Some(start));
+            let trace: Vec<f64> =
+                alternating.trace.iter().filter(|r| r.violation <= 1e-9).map(|r| r.objective).collect();
+            assert!(trace.len() > 2 && trace.windows(2).all(|w| w[1] <= w[0]), "{trace:?}");
+            assert!(
+                joint.objective <= 1.01 * alternating.objective,
+                "{seed} {receiver:?}: {} {}",
+                joint.objective,
+                alternating.objective
+            );
+        }
+    }
+}
+
+#[test]
+fn screening_alone_stalls_where_the_tentative_rule_goes_on() {
+    let instance = drawn(0, |_| {});
+    let problem = problem(&instance);
+    let mut start = problem.random(&mut RandomStream::keyed(0, "start", "", 0, 0));
+    start[..16].copy_from_slice(&random_phases(&instance, 0));
+    let values = [Accept::Screened, Accept::AfterNextBlock]
+        .map(|accept| run(&Alternating { accept, ..Alternating::default() }, &problem, Some(start.clone())).objective);
+    assert!(values[1] < 0.5 * values[0], "{values:?}");
+}
+
+#[test]
+fn extended_targets_are_certified() {
+    let mut certified = [0; 2];
+    for seed in 0..5 {
+        for (at, receiver) in [Receiver::TypeI, Receiver::TypeII].into_iter().enumerate() {
+            let instance = drawn(seed, |config| (config.receiver, config.target) = (receiver, Target::Extended));
+            let outcome = run(&Exact {}, &problem(&instance), None);
+            assert!(outcome.violation < 1e-9 && outcome.gap.unwrap() < 1.0, "{seed} {receiver:?} {outcome:?}");
+            certified[at] += usize::from(outcome.status == Status::Optimal);
+        }
+    }
+    assert!(certified.iter().all(|c| *c >= 4), "{certified:?}");
+}
+
+#[test]
+fn infeasible_floors_are_proved_with_the_least_power() {
+    let mut instance = drawn(0, |_| {});
+    let phases = random_phases(&instance, 1);
+    instance.transmit_power = 1e-2;
+    let tight = problem(&instance);
+    let outcome = transmit(&tight, &phases);
+    assert_eq!(outcome.status, Status::Infeasible);
+    let least = outcome.certificate.unwrap()["least_power"][0].as_f64().unwrap();
+    // With a little more than the least power it is feasible, with a little less it is not.
+    for (factor, feasible) in [(1.001, true), (0.999, false)] {
+        instance.transmit_power = least * factor;
+        let outcome = transmit(&problem(&instance), &phases);
+        assert_eq!((outcome.feasible(), outcome.status == Status::Infeasible), (feasible, !feasible), "{factor}");
+    }
+    // For all phases at once.
+    instance.transmit_power = 1e-6;
+    let hopeless = problem(&instance);
+    assert_eq!(run(&Manifold::default(), &hopeless, None).status, Status::Infeasible);
+}
+
+#[test]
+fn ratios_by_relaxation_and_by_dinkelbach_agree_and_keep_their_bound() {
+    let instance = drawn(3, |_| {});
+    let model = model(&instance);
+    let mut spec = model.default_problem();
+    spec.objective = isacopt::Objective::Metric("min_sinr_ratio".into());
+    let problem = Problem::new(Arc::clone(&model), spec).unwrap();
+    let start = transmit(&self::problem(&instance), &random_phases(&instance, 2)).design.unwrap();
+    let block = Some("irs_phase".to_string());
+    let first = run(&Sdr { block: block.clone(), ..Sdr::default() }, &problem, Some(start.clone()));
+    let second = run(&Dinkelbach { block }, &problem, Some(start.clone()));
+    for outcome in [&first, &second] {
+        assert!(outcome.bound_restricted);
+        assert!(
+            outcome.objective >= 1.0 - 1e-9 && outcome.objective <= outcome.bound.unwrap() * (1.0 + 1e-9),
+            "{outcome:?}"
+        );
+    }
+    assert!((first.bound.unwrap() / second.bound.unwrap() - 1.0).abs() < 1e-2, "{first:?} {second:?}");
+}
+
+#[test]
+fn hopeless_geometry_gives_infinities_and_refusals() {
+    // A target at end fire, and one that reflects nothing: no direction can be estimated, but users are served.
+    let mut instance = drawn(0, |_| {});
+    instance.target_reflection[0] = Complex::new(0.0, 0.0);
+    let outcome = transmit(&problem(&instance), &random_phases(&instance, 1));
+    assert!(outcome.objective.is_infinite() && outcome.violation < 1e-9, "{outcome:?}");
+    let mut instance = drawn(0, |config| config.target = Target::Extended);
+    // A channel of rank one.
+    let first: Vec<Complex<f64>> = instance.base_station_irs_channel[..8].to_vec();
+    instance.base_station_irs_channel[..64].chunks_exact_mut(8).for_each(|row| row.copy_from_slice(&first));
+    let problem = problem(&instance);
+    let refused = Run::new(&Exact {}, Arc::clone(&problem), RandomStream::solver(1, 0)).drive(&mut |_| {});
+    match refused {
+        Err(error) => assert!(error.to_string().contains("rank"), "{error}"),
+        Ok(outcome) => assert!(outcome.reason.contains("rank"), "{outcome:?}"),
+    }
+    // More users than antennas for zero forcing.
+    let small = drawn(0, |config| config.antennas = 3);
+    let solver = Baseline::named("zero_forcing");
+    let refused = Run::new(&solver, self::problem(&small), RandomStream::solver(1, 0));
+    assert!(refused.drive(&mut |_| {}).unwrap_err().to_string().contains("antennas"));
+}
