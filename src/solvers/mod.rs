@@ -1,19 +1,19 @@
 //! The solvers, one file each. They know no scenario: what a problem offers they find in its
 //! [`Structure`](crate::Structure).
 
-pub mod argmin;
 pub mod alternating;
+pub mod argmin;
 mod augmented_lagrangian;
 pub mod baseline;
 pub mod branch_and_bound;
 pub mod coordinate_descent;
 mod coordinates;
 pub mod cross_entropy;
-mod discrete;
 pub mod dinkelbach;
+mod discrete;
 pub mod exact;
-mod finite_differences;
 pub mod exhaustive;
+mod finite_differences;
 pub mod global_search;
 mod incumbent;
 pub mod majorization_minimization;
@@ -23,6 +23,6 @@ pub mod random_search;
 pub mod recorded;
 mod restriction;
 pub mod sca;
-pub mod simulated_annealing;
 pub mod sdr;
+pub mod simulated_annealing;
 mod surrogate_start;

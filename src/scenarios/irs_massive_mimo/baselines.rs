@@ -1,16 +1,17 @@
 //! Named starts and the paper's comparison schemes.
 
-use std::f64::consts::PI;
+use std::f64::consts::{PI, TAU};
 use std::sync::Arc;
 
 use num_complex::Complex;
 use serde_json::Value;
 
-use super::echo::Echo;
 use super::gain::Gains;
+use super::offers::Known;
 use super::system::System;
 use crate::design::Design;
 use crate::error::{InputError, Result};
+use crate::math::RandomStream;
 use crate::model::{Baseline, Named};
 use crate::problem::ProblemSpec;
 
@@ -25,18 +26,23 @@ pub(super) const STARTS: [Named; 3] = [
 const SLOPES: usize = 9;
 
 /// A start by name.
-pub(super) fn start(system: &System, echo: &Echo, name: &str) -> Option<Design> {
+pub(super) fn start(known: &Known, name: &str) -> Option<Result<Design>> {
+    let (system, echo) = (&known.system, &known.echo);
     let mut phases = vec![0.0; system.elements()];
     match name {
         "plane_wave" => {
-            best_plane_wave(system, &Gains::new(system), &mut phases);
+            if !known.has_forms() {
+                let found = format!("plane_wave for {} elements", phases.len());
+                return Some(Err(InputError::new("start", found, "`sensing_aligned` or `flat`").into()));
+            }
+            best_plane_wave(system, &known.gains(), &mut phases);
             echo.turn(&mut phases);
         }
         "sensing_aligned" => echo.aligned(&mut phases),
         "flat" => {}
         _ => return None,
     }
-    Some(Design::new(phases))
+    Some(Ok(Design::new(phases)))
 }
 
 /// The phases `arg a_I + k . (m1, m2)` with the largest least gain, over a grid of slopes k: what a closed form of the
@@ -65,8 +71,15 @@ pub(super) fn best_plane_wave(system: &System, gains: &Gains, phases: &mut [f64]
     }
 }
 
+fn without_parameters(parameters: &Value) -> Result<()> {
+    match parameters.as_object().and_then(|o| o.keys().next()) {
+        Some(unknown) => Err(InputError::unknown(unknown.as_str(), unknown, []).into()),
+        None => Ok(()),
+    }
+}
+
 /// The phases of the largest `||u||²`, whatever the problem is.
-pub(super) struct SensingAligned(pub Arc<System>, pub Arc<Echo>);
+pub(super) struct SensingAligned(pub Arc<Known>);
 
 impl Baseline for SensingAligned {
     fn named(&self) -> Named {
@@ -74,11 +87,27 @@ impl Baseline for SensingAligned {
     }
 
     fn design(&self, _problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
-        if let Some(unknown) = parameters.as_object().and_then(|o| o.keys().next()) {
-            return Err(InputError::unknown(unknown.as_str(), unknown, []).into());
-        }
-        let mut phases = vec![0.0; self.0.elements()];
-        self.1.aligned(&mut phases);
+        without_parameters(parameters)?;
+        let mut phases = vec![0.0; self.0.system.elements()];
+        self.0.echo.aligned(&mut phases);
         Ok(Design::new(phases))
+    }
+}
+
+/// Phases drawn evenly from the circle, the paper's comparison.
+pub(super) struct RandomPhases(pub Arc<Known>);
+
+impl Baseline for RandomPhases {
+    fn named(&self) -> Named {
+        Named { name: "random_phases", description: "phases drawn evenly from the circle" }
+    }
+
+    fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
+        self.draw(problem, parameters, &mut RandomStream::keyed(0, "random phases", "irs_massive_mimo", 0, 0))
+    }
+
+    fn draw(&self, _problem: &ProblemSpec, parameters: &Value, random: &mut RandomStream) -> Result<Design> {
+        without_parameters(parameters)?;
+        Ok(Design::new((0..self.0.system.elements()).map(|_| TAU * random.uniform()).collect()))
     }
 }

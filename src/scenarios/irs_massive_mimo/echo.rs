@@ -5,10 +5,14 @@
 //!
 //! A common phase of all elements changes no average gain, and can turn `s` towards `kappa`: a limit `||u||² >= mu` is
 //! `|s| >= s0 = max(0, sqrt((mu - r0) / g) - |kappa|)`, up to that turn.
+//!
+//! With a measured line of sight none of that holds: then `u = alpha_p p + A theta`, and its largest gain is sought by
+//! steps `theta = exp(j arg(A^H u))`, each of which raises `||u||²`, which is convex.
 
+use faer::Mat;
 use num_complex::Complex;
 
-use super::system::System;
+use super::system::{Statistics, System};
 
 /// The echo's closed form.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +27,73 @@ pub struct Echo {
     rest: f64,
     /// `sum |b_n|`: the largest `|s|`.
     largest: f64,
+    /// `u = alpha_p p + A theta` with a measured line of sight.
+    measured: Option<Measured>,
+}
+
+/// The echo channel through a measured line of sight.
+#[derive(Clone, Debug, PartialEq)]
+struct Measured {
+    /// `alpha_p p`.
+    direct: Vec<Complex<f64>>,
+    /// `A = alpha_q Hb Diag(amplitude o q)`.
+    reflected: Mat<Complex<f64>>,
+}
+
+/// Steps of the search for the largest gain through a measured line of sight, from each of its starts.
+const STEPS: usize = 300;
+
+impl Measured {
+    /// `A theta`.
+    fn image(&self, phases: &[f64]) -> Vec<Complex<f64>> {
+        let mut out = vec![Complex::default(); self.direct.len()];
+        for (column, phase) in self.reflected.col_iter().zip(phases) {
+            let theta = Complex::cis(*phase);
+            out.iter_mut().zip(column.iter()).for_each(|(o, a)| *o += a * theta);
+        }
+        out
+    }
+
+    fn gain(&self, phases: &[f64]) -> f64 {
+        self.image(phases).iter().zip(&self.direct).map(|(a, p)| (a + p).norm_sqr()).sum()
+    }
+
+    fn turn(&self, phases: &mut [f64]) {
+        let along: Complex<f64> = self.image(phases).iter().zip(&self.direct).map(|(a, p)| a.conj() * p).sum();
+        if along.norm() > 0.0 {
+            phases.iter_mut().for_each(|phase| *phase += along.arg());
+        }
+    }
+
+    /// Starts: in phase at each antenna in turn (32 of them at most), then steps that raise the gain.
+    fn aligned(&self, phases: &mut [f64]) {
+        let antennas = self.direct.len();
+        let mut best = f64::NEG_INFINITY;
+        for m in (0..antennas).step_by(antennas.div_ceil(32)) {
+            let mut trial: Vec<f64> = self.reflected.row(m).iter().map(|a| (self.direct[m] * a.conj()).arg()).collect();
+            let mut last = f64::NEG_INFINITY;
+            for _ in 0..STEPS {
+                let mut u = self.image(&trial);
+                u.iter_mut().zip(&self.direct).for_each(|(u, p)| *u += p);
+                let gain: f64 = u.iter().map(Complex::norm_sqr).sum();
+                if gain - last <= 1e-12 * gain {
+                    break;
+                }
+                last = gain;
+                for (phase, column) in trial.iter_mut().zip(self.reflected.col_iter()) {
+                    let g: Complex<f64> = column.iter().zip(&u).map(|(a, u)| a.conj() * u).sum();
+                    if g.norm() > 0.0 {
+                        *phase = g.arg();
+                    }
+                }
+            }
+            let gain = self.gain(&trial);
+            if gain > best {
+                best = gain;
+                phases.copy_from_slice(&trial);
+            }
+        }
+    }
 }
 
 /// What a limit on `||u||²` means for `|s|`.
@@ -35,7 +106,7 @@ pub enum Needed {
 }
 
 impl Echo {
-    /// The closed form of a system whose line of sight has rank one.
+    /// The echo of a system.
     pub fn new(system: &System) -> Self {
         let instance = &system.instance;
         let amplitude = |n: usize| instance.irs_amplitude.as_ref().map_or(1.0, |a| a[n]);
@@ -54,7 +125,29 @@ impl Echo {
             (Complex::default(), direct.norm_sqr() * antennas)
         };
         let largest = weights.iter().map(|b| b.norm()).sum();
-        Self { weights, slope, offset, rest, largest }
+        let measured = match (&system.statistics, &instance.measured.irs_base_station_los) {
+            (Statistics::General(general), Some(_)) => {
+                let scale = |n: usize| system.irs_target[n] * instance.target_reflection_irs * amplitude(n);
+                let line = &general.los;
+                let reflected = Mat::from_fn(line.nrows(), line.ncols(), |m, n| line[(m, n)] * scale(n));
+                Some(Measured { direct: system.target.iter().map(|p| p * direct).collect(), reflected })
+            }
+            _ => None,
+        };
+        Self { weights, slope, offset, rest, largest, measured }
+    }
+
+    /// Whether the line of sight is measured, so that only [`Echo::gain_at`], [`Echo::aligned`] and [`Echo::turn`] hold.
+    pub fn is_measured(&self) -> bool {
+        self.measured.is_some()
+    }
+
+    /// `||u||²` of a phase vector.
+    pub fn gain_at(&self, phases: &[f64]) -> f64 {
+        match &self.measured {
+            Some(measured) => measured.gain(phases),
+            None => self.gain(self.scalar(phases)),
+        }
     }
 
     /// `s` of a phase vector.
@@ -74,6 +167,9 @@ impl Echo {
 
     /// The condition on `|s|` that a limit makes.
     pub fn needed(&self, limit: f64) -> Needed {
+        if limit <= 0.0 {
+            return Needed::AtLeast(0.0);
+        }
         if limit <= self.rest {
             return Needed::AtLeast(0.0);
         }
@@ -84,8 +180,12 @@ impl Echo {
         Needed::AtLeast(least.clamp(0.0, self.largest))
     }
 
-    /// The phases of the largest `||u||²`: `theta = conj(b) e^{j arg kappa}`.
+    /// The phases of the largest `||u||²`: `theta = conj(b) e^{j arg kappa}`; with a measured line of sight, the best that
+    /// a search finds.
     pub fn aligned(&self, phases: &mut [f64]) {
+        if let Some(measured) = &self.measured {
+            return measured.aligned(phases);
+        }
         let turn = if self.offset.norm() > 0.0 { self.offset.arg() } else { 0.0 };
         for (phase, b) in phases.iter_mut().zip(&self.weights) {
             *phase = if b.norm() > 0.0 { turn - b.arg() } else { 0.0 };
@@ -94,6 +194,9 @@ impl Echo {
 
     /// Turns all phases together so that `||u||²` is largest; no average gain and no rate but by the echo changes.
     pub fn turn(&self, phases: &mut [f64]) {
+        if let Some(measured) = &self.measured {
+            return measured.turn(phases);
+        }
         let s = self.scalar(phases);
         if s.norm() > 0.0 && self.offset.norm() > 0.0 {
             let turn = self.offset.arg() - s.arg();

@@ -68,6 +68,18 @@ impl Gains {
         }
     }
 
+    /// The least gain of a phase vector.
+    pub fn least(&self, phases: &[f64]) -> f64 {
+        let theta: Vec<_> = phases.iter().map(|phase| Complex::cis(*phase)).collect();
+        let mut image = vec![Complex::default(); theta.len()];
+        let value = |form| {
+            self.apply(form, &theta, &mut image);
+            theta.iter().zip(&image).map(|(t, q)| (t.conj() * q).re).sum()
+        };
+        let values: Vec<f64> = (0..self.forms.len()).map(value).collect();
+        (0..self.users.len()).map(|k| self.gain(k, values[self.users[k].2])).fold(f64::INFINITY, f64::min)
+    }
+
     /// The gain of user k where its form has this value.
     pub fn gain(&self, user: usize, form_value: f64) -> f64 {
         let (direct, factor, _) = self.users[user];

@@ -12,6 +12,7 @@ use num_complex::Complex;
 
 use super::echo::{Echo, Needed};
 use super::gain::Gains;
+use super::offers::Known;
 use super::system::System;
 use crate::conic::{Coefficient, Cone, Expression, Program, Sense, Variables};
 use crate::design::Design;
@@ -29,11 +30,13 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The parts under a limit, where it can be reached.
-    pub fn new(system: &Arc<System>, gains: &Arc<Gains>, echo: &Arc<Echo>, limit: f64) -> Option<Self> {
-        let Needed::AtLeast(least) = echo.needed(limit) else { return None };
-        let (system, gains, echo) = (Arc::clone(system), Arc::clone(gains), Arc::clone(echo));
-        Some(Self { system, gains, echo, least })
+    /// The parts under a limit that can be reached.
+    pub fn new(known: &Known, limit: f64) -> Self {
+        let least = match known.echo.needed(limit) {
+            Needed::AtLeast(least) => least,
+            Needed::Unreachable => f64::INFINITY,
+        };
+        Self { system: Arc::clone(&known.system), gains: known.gains(), echo: Arc::clone(&known.echo), least }
     }
 
     /// `w = conj(b) e^{j arg s}` at `theta`, and `e^{j arg s}`; 1 where s is 0.

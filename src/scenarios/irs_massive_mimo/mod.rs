@@ -3,6 +3,7 @@
 //! statistics alone.
 
 mod baselines;
+mod bound;
 mod config;
 mod correlation;
 mod echo;
@@ -17,10 +18,12 @@ mod metrics;
 mod offers;
 mod planar;
 mod rank_one;
+mod relaxation;
 mod scalars;
 mod scans;
 mod simulation;
 mod system;
+mod verification;
 
 pub use config::IrsMassiveMimoConfig;
 pub use correlation::Correlation;
@@ -44,12 +47,12 @@ use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
 use crate::radio::music::Echoes;
 use crate::simulation::SimulationFactory;
-use crate::structure::Structure;
+use crate::structure::{Proof, Structure};
 
 /// The IRS-aided massive MIMO system model.
 pub struct IrsMassiveMimo {
     system: Arc<System>,
-    echo: Arc<Echo>,
+    known: Arc<offers::Known>,
     space: DesignSpace,
     metrics: Vec<MetricInfo>,
 }
@@ -64,7 +67,7 @@ impl IrsMassiveMimo {
         let phase = Block::new("irs_phase", &[elements], Domain::Phase, 1.0, "theta_n: phase of each IRS element");
         let system = Arc::new(System::new(instance)?);
         Ok(Self {
-            echo: Arc::new(Echo::new(&system)),
+            known: Arc::new(offers::Known::new(Arc::clone(&system))),
             system,
             space: DesignSpace::new(vec![phase]),
             metrics: metrics::infos(users),
@@ -126,7 +129,11 @@ impl SystemModel for IrsMassiveMimo {
     }
 
     fn structure(self: Arc<Self>, problem: &ProblemSpec) -> Structure {
-        offers::structure(&self.system, &self.echo, problem)
+        offers::structure(&self.known, problem)
+    }
+
+    fn verify(&self, problem: &ProblemSpec, _design: &Design, certificate: &Value) -> Option<Result<Proof>> {
+        verification::verify(&self.system, problem, certificate)
     }
 
     fn starts(&self) -> Vec<Named> {
@@ -134,10 +141,13 @@ impl SystemModel for IrsMassiveMimo {
     }
 
     fn start(&self, name: &str) -> Option<Result<Design>> {
-        baselines::start(&self.system, &self.echo, name).map(Ok)
+        baselines::start(&self.known, name)
     }
 
     fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
-        vec![Arc::new(baselines::SensingAligned(Arc::clone(&self.system), Arc::clone(&self.echo)))]
+        vec![
+            Arc::new(baselines::SensingAligned(Arc::clone(&self.known))),
+            Arc::new(baselines::RandomPhases(Arc::clone(&self.known))),
+        ]
     }
 }
