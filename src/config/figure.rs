@@ -27,11 +27,32 @@ pub enum FigureKind {
     Cdf,
     /// The runs' time against their gap.
     Effort,
+    /// The share of problems solved within a multiple of the fastest solver's effort.
+    PerformanceProfile,
+    /// The share of problems solved within a number of evaluations in units of the design's size.
+    DataProfile,
+    /// The share of problems and targets reached against effort.
+    TargetsReached,
+    /// The share of problems solved against the target's gap.
+    SuccessRate,
+    /// The expected running time against the target's gap.
+    RunningTime,
 }
 
 impl FigureKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Convergence, Self::Sweep, Self::Tradeoff, Self::Cdf, Self::Effort];
+    pub const ALL: [Self; 10] = [
+        Self::Convergence,
+        Self::Sweep,
+        Self::Tradeoff,
+        Self::Cdf,
+        Self::Effort,
+        Self::PerformanceProfile,
+        Self::DataProfile,
+        Self::TargetsReached,
+        Self::SuccessRate,
+        Self::RunningTime,
+    ];
 
     /// Its name in configs, and of its files.
     pub fn name(self) -> &'static str {
@@ -41,6 +62,11 @@ impl FigureKind {
             Self::Tradeoff => "tradeoff",
             Self::Cdf => "cdf",
             Self::Effort => "effort",
+            Self::PerformanceProfile => "performance_profile",
+            Self::DataProfile => "data_profile",
+            Self::TargetsReached => "targets_reached",
+            Self::SuccessRate => "success_rate",
+            Self::RunningTime => "running_time",
         }
     }
 
@@ -52,7 +78,17 @@ impl FigureKind {
             Self::Tradeoff => &["x", "y", "against", "reduction", "statistic"],
             Self::Cdf => &["metric"],
             Self::Effort => &[],
+            Self::PerformanceProfile => &["against", "target", "reference"],
+            Self::DataProfile => &["target", "reference"],
+            Self::TargetsReached | Self::RunningTime => &["against", "reference"],
+            Self::SuccessRate => &["reference"],
         }
+    }
+
+    /// Whether it is a statistic of convergence over all problems of a run.
+    pub fn is_benchmark(self) -> bool {
+        use FigureKind::{DataProfile, PerformanceProfile, RunningTime, SuccessRate, TargetsReached};
+        matches!(self, PerformanceProfile | DataProfile | TargetsReached | SuccessRate | RunningTime)
     }
 }
 
@@ -108,8 +144,13 @@ pub struct FigureConfig {
     pub x: Option<String>,
     /// The metric on its vertical axis.
     pub y: Option<String>,
-    /// `iterations`, `evaluations` or `time` for convergence; a swept key for the others.
+    /// `iterations`, `evaluations` or `time` for convergence, the latter two for its statistics; a swept key for the
+    /// others.
     pub against: Option<String>,
+    /// The relative gap to reach in a profile.
+    pub target: Option<f64>,
+    /// What gaps are measured from in statistics of convergence: `bound` or `best`.
+    pub reference: Option<String>,
     /// How the entries of a vector become one number: `mean`, `smallest` or `largest`.
     pub reduction: Option<String>,
     /// What stands for the trials: `median` or `mean`.
@@ -154,6 +195,8 @@ impl FigureConfig {
             x: None,
             y: None,
             against: None,
+            target: None,
+            reference: None,
             reduction: None,
             statistic: None,
             spread: true,
@@ -236,6 +279,8 @@ impl FigureConfig {
             x: fields.text("x"),
             y: fields.text("y"),
             against: fields.text("against"),
+            target: fields.gap("target"),
+            reference: fields.choice("reference", &["bound", "best"]),
             reduction: fields.choice("reduction", &["mean", "smallest", "largest"]),
             statistic: fields.choice("statistic", &["median", "mean"]),
             spread: fields.flag("spread").unwrap_or(true),
@@ -376,6 +421,11 @@ impl<'a> Fields<'a> {
         self.read(key, "two numbers in the axis's scale, the smaller first", range)
     }
 
+    fn gap(&mut self, key: &str) -> Option<f64> {
+        let gap = |v: &Value| v.as_f64().filter(|x| (1e-6..=1.0).contains(x));
+        self.read(key, "a relative gap, a number from 1e-6 to 1", gap)
+    }
+
     fn inches(&mut self, key: &str) -> Option<f64> {
         let size = |v: &Value| v.as_f64().filter(|x| (1.0..=20.0).contains(x));
         self.read(key, "inches, a number from 1 to 20", size)
@@ -414,7 +464,9 @@ pub(super) fn figure_schema() -> Value {
             "metric": text("The metric; `objective` or `gap` for convergence."),
             "x": text("The metric on the horizontal axis of a trade-off."),
             "y": text("The metric on the vertical axis of a trade-off."),
-            "against": text("`iterations`, `evaluations` or `time` for convergence; a swept key for sweep and tradeoff."),
+            "against": text("`iterations`, `evaluations` or `time` for convergence, `evaluations` or `time` for performance_profile, targets_reached and running_time; a swept key for sweep and tradeoff."),
+            "target": { "type": "number", "minimum": 1e-6, "maximum": 1, "default": 1e-3, "description": "The relative gap that counts as solved in a profile; the nearest of four a decade is taken." },
+            "reference": names(&["bound", "best"], "What gaps are measured from in statistics of convergence: the tightest proven bound (where there is none, the best known), or the best known."),
             "reduction": names(&["mean", "smallest", "largest"], "How the entries of a vector become one number."),
             "statistic": names(&["median", "mean"], "What stands for the trials."),
             "spread": { "type": "boolean", "default": true, "description": "Whether the spread over trials is drawn." },

@@ -4,6 +4,7 @@
 //! against any other, distributions over users and drops, time against gap. Everything is aggregated here; the page's
 //! script only chooses and draws. The same figures are drawn for papers, see [`Figure`].
 
+mod benchmark;
 mod convergence;
 mod distribution;
 mod figure;
@@ -20,6 +21,7 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
+pub use benchmark::{Benchmark, Curve, Reference};
 pub use convergence::{Band, Effort, Traces};
 pub use distribution::Distribution;
 pub use figure::{Figure, Format, Options, Vocabulary, chosen, compose, write_figures};

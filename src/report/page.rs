@@ -46,6 +46,7 @@ pub fn page(study: &Study) -> Result<String> {
         ("tradeoff", "One metric against another"),
         ("distribution", "Distribution over users and drops"),
         ("effort", "Time against gap"),
+        ("benchmark", "Convergence over all problems"),
     ] {
         let _ = writeln!(
             html,

@@ -3,6 +3,7 @@
 //! A [`Figure`] is data on axes, made from a study by the same aggregation as the page. [`layout`] puts it on paper as
 //! lines, areas and words; each format then writes those, except PGFPlots and CSV, which write the data.
 
+mod benchmark;
 mod check;
 mod choose;
 mod compose;
