@@ -13,6 +13,7 @@ mod evaluate;
 mod list;
 mod new;
 mod plot;
+mod reproduce;
 mod run;
 mod schema;
 mod setting;
@@ -54,6 +55,7 @@ enum Command {
     New(new::Arguments),
     Plot(plot::Arguments),
     Cite(cite::Arguments),
+    Reproduce(reproduce::Arguments),
 }
 
 impl Command {
@@ -61,6 +63,7 @@ impl Command {
     fn run(self) -> Result<bool> {
         match self {
             Self::Run(arguments) => return run::run(&arguments),
+            Self::Reproduce(arguments) => return reproduce::run(&arguments),
             Self::Check(arguments) => check::run(&arguments),
             Self::List(arguments) => list::run(&arguments),
             Self::Evaluate(arguments) => evaluate::run(&arguments),

@@ -41,6 +41,14 @@ pub struct Arguments {
     fresh: bool,
 }
 
+impl Arguments {
+    /// A run of a config into a folder.
+    pub(super) fn new(config: &Path, out: &Path, threads: Option<NonZeroUsize>, settings: &[String]) -> Self {
+        let (config, out) = (config.to_path_buf(), Some(out.to_path_buf()));
+        Self { config, out, threads, settings: settings.to_vec(), fresh: false }
+    }
+}
+
 /// Runs the command. Gives whether all runs are done.
 pub fn run(arguments: &Arguments) -> Result<bool> {
     let experiment = Experiment::read(&arguments.config, &arguments.settings)?;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::assemble::Context;
 use super::cell::Cell;
 use super::expression::MetricConfig;
+use super::claim::ClaimConfig;
 use super::figure::FigureConfig;
 use super::monte_carlo::{Estimate, Simulate};
 use super::setting::set;
@@ -18,7 +19,7 @@ use super::write::to_toml;
 use crate::error::{Error, InputError, Result};
 use crate::instance::found;
 
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 13] = [
     "name",
     "scenario",
     "instances",
@@ -31,6 +32,7 @@ pub(super) const SECTIONS: [&str; 12] = [
     "simulate",
     "estimate",
     "figure",
+    "claim",
 ];
 
 /// More runs than this are refused, as a slip of the pen.
@@ -53,6 +55,8 @@ pub struct Experiment {
     pub estimate: Option<Estimate>,
     /// The figures of its report; they change no result.
     pub figures: Vec<FigureConfig>,
+    /// What a paper says of it; they change no result.
+    pub claims: Vec<ClaimConfig>,
     /// The config with all defaults filled in.
     pub resolved: Map<String, Value>,
     /// What the reader should know, though it is no mistake.
@@ -106,6 +110,7 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let simulate = Simulate::read(&tree, &mut mistakes);
     let estimate = Estimate::read(&tree, &mut mistakes);
     let figures = FigureConfig::read_all(&tree, &mut mistakes);
+    let claims = ClaimConfig::read_all(&tree, &mut mistakes);
     let instances = match (tree.get("scenario"), tree.get("instances")) {
         (Some(_), Some(_)) => {
             mistakes.push(InputError::new("instances", "`scenario` and `instances`", "one of them"));
@@ -166,13 +171,14 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         ("simulate", simulate.as_ref().map(Simulate::to_json)),
         ("estimate", estimate.as_ref().map(Estimate::to_json)),
         ("figure", tree.get("figure").cloned()),
+        ("claim", tree.get("claim").cloned()),
     ] {
         resolved.extend(value.filter(|v| *v != json!([])).map(|value| (key.to_string(), value)));
     }
     let count =
         if tree.contains_key("instances") { json!({ "seed": seed }) } else { json!({ "count": trials, "seed": seed }) };
     resolved.insert("trials".into(), count);
-    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, figures, resolved, notes: Vec::new() })
+    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, figures, claims, resolved, notes: Vec::new() })
 }
 
 fn metrics_json(metrics: &[MetricConfig]) -> Value {

@@ -352,14 +352,14 @@ impl FigureFile {
 }
 
 /// One table while it is read.
-struct Fields<'a> {
-    table: &'a Map<String, Value>,
-    place: &'a str,
-    mistakes: &'a mut Vec<InputError>,
+pub(super) struct Fields<'a> {
+    pub(super) table: &'a Map<String, Value>,
+    pub(super) place: &'a str,
+    pub(super) mistakes: &'a mut Vec<InputError>,
 }
 
 impl<'a> Fields<'a> {
-    fn mistake(&mut self, key: &str, found: String, allowed: impl Into<String>) {
+    pub(super) fn mistake(&mut self, key: &str, found: String, allowed: impl Into<String>) {
         self.mistakes.push(InputError::new(format!("{}.{key}", self.place), found, allowed));
     }
 
@@ -372,16 +372,16 @@ impl<'a> Fields<'a> {
         result
     }
 
-    fn text(&mut self, key: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
         let text = |v: &Value| v.as_str().filter(|t| !t.trim().is_empty()).map(str::to_string);
         self.read(key, "a text", text)
     }
 
-    fn flag(&mut self, key: &str) -> Option<bool> {
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
         self.read(key, "true or false", Value::as_bool)
     }
 
-    fn choice(&mut self, key: &str, names: &[&str]) -> Option<String> {
+    pub(super) fn choice(&mut self, key: &str, names: &[&str]) -> Option<String> {
         let name = self.text(key)?;
         if names.contains(&name.as_str()) {
             return Some(name);
@@ -398,7 +398,7 @@ impl<'a> Fields<'a> {
         self.read(key, "a list of solver labels, each once", texts).unwrap_or_default()
     }
 
-    fn entries(&mut self, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+    pub(super) fn entries(&mut self, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
         self.read(key, "a table", Value::as_object).into_iter().flatten()
     }
 
@@ -419,6 +419,10 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         self.read(key, "two numbers in the axis's scale, the smaller first", range)
+    }
+
+    pub(super) fn number(&mut self, key: &str, allowed: &str) -> Option<f64> {
+        self.read(key, allowed, Value::as_f64)
     }
 
     fn gap(&mut self, key: &str) -> Option<f64> {

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod cell;
+mod claim;
 mod experiment;
 mod expression;
 mod figure;
@@ -22,6 +23,7 @@ mod write;
 pub use cell::{Cell, Trial};
 pub use experiment::Experiment;
 pub use expression::{Expression, MetricConfig};
+pub use claim::{ClaimConfig, ClaimTest};
 pub use figure::{FigureConfig, FigureFile, FigureKind, LegendPlace};
 pub use message::{explain, json_kind, property_kind};
 pub use monte_carlo::{Estimate, Simulate};

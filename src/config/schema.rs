@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::claim::claim_schema;
 use super::figure::figure_schema;
 use super::solver::DRIVER_KEYS;
 use crate::driver::StopRules;
@@ -90,6 +91,7 @@ pub fn config_schema() -> Result<Value> {
             })),
             "stop": rules,
             "figure": { "description": "Figures of the report.", "type": "array", "items": figure_schema() },
+            "claim": { "description": "What a paper says of it.", "type": "array", "items": claim_schema() },
             "simulate": object("Metrics of each result by Monte-Carlo of the raw signals, beside the closed forms.", json!({
                 "metrics": { "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true,
                     "description": "The metrics to simulate, of those that the scenario's simulation covers." },

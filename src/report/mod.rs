@@ -5,6 +5,7 @@
 //! script only chooses and draws. The same figures are drawn for papers, see [`Figure`].
 
 mod benchmark;
+mod claims;
 mod convergence;
 mod distribution;
 mod figure;
@@ -22,6 +23,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 pub use benchmark::{Benchmark, Curve, Reference};
+pub use claims::{Tested, Verdict, test_claims};
 pub use convergence::{Band, Effort, Traces};
 pub use distribution::Distribution;
 pub use figure::{Figure, Format, Options, Vocabulary, chosen, compose, write_figures};
@@ -32,8 +34,10 @@ pub use spread::{Spread, quantile, sorted};
 pub use study::{Cell, Reduction, Study};
 pub use swept::{Axis, SweptKey};
 
-use crate::config::{FigureConfig, Source};
-use crate::error::{Error, Result};
+use serde_json::{Map, Value};
+
+use crate::config::{ClaimConfig, FigureConfig, Source};
+use crate::error::{Error, InputError, Result};
 use crate::results::RunFolder;
 
 /// Writes `report.html` into a run folder, from the other files in it, and returns its path.
@@ -52,10 +56,23 @@ pub fn write(folder: &Path) -> Result<PathBuf> {
 /// # Errors
 /// Where they hold mistakes: a config that was edited in the run folder.
 pub fn run_figures(study: &Study) -> Result<Vec<FigureConfig>> {
+    read_config(study, FigureConfig::read_all)
+}
+
+/// The `[[claim]]` tables of a run's config, tested on its results.
+///
+/// # Errors
+/// Where they hold mistakes, or name what the run does not have.
+pub fn run_claims(study: &Study) -> Result<Vec<Tested>> {
+    let claims = read_config(study, ClaimConfig::read_all)?;
+    read_config(study, |_, mistakes| test_claims(study, &claims).map_err(|more| mistakes.extend(more)).unwrap_or_default())
+}
+
+fn read_config<T>(study: &Study, read: impl Fn(&Map<String, Value>, &mut Vec<InputError>) -> T) -> Result<T> {
     let source = Source::parse(&study.folder.config, &study.folder.path.join("config.toml").display().to_string())?;
     let mut mistakes = Vec::new();
-    let figures = FigureConfig::read_all(&source.tree, &mut mistakes);
-    if mistakes.is_empty() { Ok(figures) } else { Err(Error::Input(source.locate(mistakes))) }
+    let found = read(&source.tree, &mut mistakes);
+    if mistakes.is_empty() { Ok(found) } else { Err(Error::Input(source.locate(mistakes))) }
 }
 
 /// Draws the figures of a run into its folder's `figures`, as far as it has something for them; gives their folder

@@ -39,6 +39,7 @@ pub fn page(study: &Study) -> Result<String> {
     facts(study, &mut html);
     results(study, &mut html);
     trouble(study, &mut html);
+    claims(study, &mut html);
     html.push_str("<noscript><p class=\"note\">The figures need JavaScript; the table does not.</p></noscript>\n");
     for (id, heading) in [
         ("convergence", "Convergence"),
@@ -144,6 +145,21 @@ fn results(study: &Study, html: &mut String) {
          solver’s own, without judging designs for the record. Bold: the best objective at that point. Click a heading \
          to sort; point at “Ended” for the reason.</p></section>"
     );
+}
+
+/// What the paper says beside what was found, where the config says it.
+fn claims(study: &Study, html: &mut String) {
+    let tested = super::run_claims(study).unwrap_or_default();
+    if tested.is_empty() {
+        return;
+    }
+    html.push_str("<section class=\"claims\"><h2>What the paper says</h2><div class=\"scroll\"><table><thead><tr>");
+    html.push_str("<th>The paper</th><th>Here</th><th>Verdict</th><th>Why</th></tr></thead><tbody>");
+    for claim in tested {
+        let cells = [&claim.paper, &claim.ours, claim.verdict.name(), &claim.why].map(escape);
+        let _ = write!(html, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
+    }
+    html.push_str("</tbody></table></div></section>\n");
 }
 
 /// Runs that gave nothing to compare, with their reasons, gathered.
