@@ -6,6 +6,7 @@
 
 mod check;
 mod cite;
+mod compare;
 mod comparison;
 mod describe;
 mod draw;
@@ -18,6 +19,7 @@ mod run;
 mod schema;
 mod setting;
 mod solve;
+mod table;
 mod validate;
 mod verify;
 
@@ -55,6 +57,8 @@ enum Command {
     New(new::Arguments),
     Plot(plot::Arguments),
     Cite(cite::Arguments),
+    Compare(compare::Arguments),
+    Table(table::Arguments),
     Reproduce(reproduce::Arguments),
 }
 
@@ -76,6 +80,8 @@ impl Command {
             Self::New(arguments) => new::run(&arguments),
             Self::Plot(arguments) => plot::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
+            Self::Compare(arguments) => compare::run(&arguments),
+            Self::Table(arguments) => table::run(&arguments),
         }
         .map(|()| true)
     }

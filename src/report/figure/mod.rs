@@ -22,6 +22,8 @@ mod write;
 pub use check::{Vocabulary, find};
 pub use choose::chosen;
 pub use compose::compose;
+pub(super) use csv::line as csv_line;
+pub(super) use pgfplots::escaped as tex;
 pub use write::{Format, Options, write_figures};
 
 use super::quantity::Scale;
