@@ -10,6 +10,7 @@ use isacopt::scenarios::multi_irs::{Instance, MultiIrs, MultiIrsConfig, Receiver
 use isacopt::simulation::Draws;
 use isacopt::solvers::alternating::{Accept, Alternating};
 use isacopt::solvers::baseline::Baseline;
+use isacopt::solvers::bisection::Bisection;
 use isacopt::solvers::dinkelbach::Dinkelbach;
 use isacopt::solvers::exact::Exact;
 use isacopt::solvers::manifold::Manifold;
@@ -237,32 +238,93 @@ fn the_closed_form_bound_is_never_beaten_and_nearly_met() {
     }
 }
 
+/// What happened on drops of one receiver.
+#[derive(Debug, Default)]
+struct Comparison {
+    /// Where the joint descent is at most 1 % worse than the alternation, by either rule.
+    never_worse: usize,
+    /// The largest gap of the joint descent to the certified bound.
+    largest_gap: f64,
+    /// The gaps of the joint descent and of the alternation.
+    gaps: Vec<[f64; 2]>,
+}
+
+/// The joint descent with three starts beside the paper's alternation from random phases, whose incumbent never rises and
+/// is feasible.
+fn compare(seeds: std::ops::Range<u64>, receiver: Receiver) -> Comparison {
+    let mut found = Comparison::default();
+    for seed in seeds {
+        let instance = drawn(seed, |config| config.receiver = receiver);
+        let problem = problem(&instance);
+        let bound = (problem.structure().bound.as_ref().unwrap())().bound().unwrap().unwrap().value;
+        let joint = run(&Manifold { starts: 3, ..Manifold::default() }, &problem, None);
+        assert!(joint.violation <= 1e-9 && joint.objective >= bound, "{seed} {receiver:?}: {}", joint.objective);
+        let start = transmit(&problem, &random_phases(&instance, seed)).design.unwrap();
+        let alternating = run(&Alternating::default(), &problem, Some(start.clone()));
+        assert!(alternating.violation <= 1e-9);
+        let trace: Vec<f64> = alternating.trace.iter().map(|r| r.objective).collect();
+        assert!(trace.len() > 2 && trace.windows(2).all(|w| w[1] <= w[0]), "{trace:?}");
+        let literal = Alternating { accept: Accept::Literal, ..Alternating::default() };
+        let literal = run(&literal, &problem, Some(start));
+        // What the literal rule passed through counts, too, wherever it was feasible.
+        let feasible = literal.trace.iter().filter(|r| r.violation <= 1e-9).map(|r| r.objective);
+        let best = feasible.fold(alternating.objective, f64::min);
+        found.never_worse += usize::from(joint.objective <= 1.01 * best);
+        found.largest_gap = found.largest_gap.max(joint.objective / bound - 1.0);
+        found.gaps.push([joint.objective / bound - 1.0, best / bound - 1.0]);
+    }
+    found
+}
+
 #[test]
 fn joint_descent_is_within_its_promise_and_the_alternation_never_rises() {
-    for seed in 0..2 {
-        for receiver in [Receiver::TypeI, Receiver::TypeII] {
-            let instance = drawn(seed, |config| config.receiver = receiver);
-            let problem = problem(&instance);
-            let bound = (problem.structure().bound.as_ref().unwrap())().bound().unwrap().unwrap().value;
-            let joint = run(&Manifold { starts: 1, ..Manifold::default() }, &problem, None);
-            let most = if receiver == Receiver::TypeII { 0.07 } else { 0.5 };
-            assert!(
-                joint.violation <= 1e-9 && joint.objective <= bound * (1.0 + most),
-                "{seed} {receiver:?} {joint:?}"
-            );
-            let mut start = problem.random(&mut RandomStream::keyed(seed, "start", "", 0, 0));
-            start[..16].copy_from_slice(&random_phases(&instance, seed));
-            let alternating = run(&Alternating::default(), &problem, Some(start));
-            let trace: Vec<f64> =
-                alternating.trace.iter().filter(|r| r.violation <= 1e-9).map(|r| r.objective).collect();
-            assert!(trace.len() > 2 && trace.windows(2).all(|w| w[1] <= w[0]), "{trace:?}");
-            assert!(
-                joint.objective <= 1.01 * alternating.objective,
-                "{seed} {receiver:?}: {} {}",
-                joint.objective,
-                alternating.objective
-            );
-        }
+    for (receiver, most) in [(Receiver::TypeI, 0.5), (Receiver::TypeII, 0.07)] {
+        let found = compare(0..2, receiver);
+        assert!(found.never_worse == 2 && found.largest_gap <= most, "{receiver:?} {found:?}");
+    }
+}
+
+/// The whole promise; in release mode, with `--ignored`: about a minute.
+#[test]
+#[ignore = "twenty drops: a minute in release mode"]
+fn joint_descent_is_within_its_promise_on_twenty_drops() {
+    for (receiver, most) in [(Receiver::TypeI, 0.5), (Receiver::TypeII, 0.07)] {
+        let found = compare(0..20, receiver);
+        println!("{receiver:?} {found:?}");
+        assert!(found.never_worse >= 19 && found.largest_gap <= most, "{receiver:?} {found:?}");
+    }
+}
+
+/// Best beams at the start's phases are no reason to stop: the phases that come next are judged by the beams after them.
+#[test]
+fn the_alternation_leaves_a_start_whose_beams_are_best() {
+    use isacopt::solvers::alternating::BlockSolver;
+    use isacopt::solvers::sdr::Selection;
+    let instance = drawn(0, |_| {});
+    let problem = problem(&instance);
+    let start = transmit(&problem, &random_phases(&instance, 0));
+    let entry = |block: &str, selection| BlockSolver {
+        block: block.into(),
+        solver: Box::new(Sdr { selection, candidates: 300, ..Sdr::default() }),
+        stop: isacopt::StopRules::default(),
+    };
+    let (transmit, phases) = (entry("transmit", Selection::Screened), entry("irs_phase", Selection::Literal));
+    for blocks in [vec![], vec![transmit, phases]] {
+        let outcome = run(&Alternating { blocks, ..Alternating::default() }, &problem, start.design.clone());
+        assert!(outcome.objective < 0.5 * start.objective, "{} {}", outcome.objective, start.objective);
+    }
+}
+
+#[test]
+fn the_alternation_never_rises_for_extended_targets() {
+    for receiver in [Receiver::TypeI, Receiver::TypeII] {
+        let instance = drawn(1, |config| (config.receiver, config.target) = (receiver, Target::Extended));
+        let problem = problem(&instance);
+        let start = transmit(&problem, &random_phases(&instance, 1)).design.unwrap();
+        let outcome = run(&Alternating::default(), &problem, Some(start));
+        let trace: Vec<f64> = outcome.trace.iter().map(|r| r.objective).collect();
+        assert!(outcome.violation <= 1e-9 && trace.windows(2).all(|w| w[1] <= w[0]), "{trace:?}");
+        println!("{receiver:?} {trace:?} {:?} {:?}", outcome.bound, outcome.status);
     }
 }
 
@@ -280,7 +342,7 @@ fn screening_alone_stalls_where_the_tentative_rule_goes_on() {
 #[test]
 fn extended_targets_are_certified() {
     let mut certified = [0; 2];
-    for seed in 0..5 {
+    for seed in 0..10 {
         for (at, receiver) in [Receiver::TypeI, Receiver::TypeII].into_iter().enumerate() {
             let instance = drawn(seed, |config| (config.receiver, config.target) = (receiver, Target::Extended));
             let outcome = run(&Exact {}, &problem(&instance), None);
@@ -288,7 +350,7 @@ fn extended_targets_are_certified() {
             certified[at] += usize::from(outcome.status == Status::Optimal);
         }
     }
-    assert!(certified.iter().all(|c| *c >= 4), "{certified:?}");
+    assert!(certified.iter().all(|c| *c >= 9), "{certified:?}");
 }
 
 #[test]
@@ -322,8 +384,10 @@ fn ratios_by_relaxation_and_by_dinkelbach_agree_and_keep_their_bound() {
     let start = transmit(&self::problem(&instance), &random_phases(&instance, 2)).design.unwrap();
     let block = Some("irs_phase".to_string());
     let first = run(&Sdr { block: block.clone(), ..Sdr::default() }, &problem, Some(start.clone()));
-    let second = run(&Dinkelbach { block }, &problem, Some(start.clone()));
-    for outcome in [&first, &second] {
+    let second = run(&Dinkelbach { block: block.clone() }, &problem, Some(start.clone()));
+    let third = run(&Bisection { block, ..Bisection::default() }, &problem, Some(start.clone()));
+    for outcome in [&first, &second, &third] {
+        assert!(matches!(outcome.status, Status::Converged | Status::Optimal), "{} {:?}", outcome.reason, outcome.trace);
         assert!(outcome.bound_restricted);
         assert!(
             outcome.objective >= 1.0 - 1e-9 && outcome.objective <= outcome.bound.unwrap() * (1.0 + 1e-9),
@@ -331,6 +395,9 @@ fn ratios_by_relaxation_and_by_dinkelbach_agree_and_keep_their_bound() {
         );
     }
     assert!((first.bound.unwrap() / second.bound.unwrap() - 1.0).abs() < 1e-2, "{first:?} {second:?}");
+    assert!((third.bound.unwrap() / second.bound.unwrap() - 1.0).abs() < 1e-6, "{second:?} {third:?}");
+    // Both look for the same value; Dinkelbach needs fewer programs.
+    assert!(second.iterations < third.iterations / 2, "{} {}", second.iterations, third.iterations);
 }
 
 #[test]

@@ -311,7 +311,7 @@ pub(super) fn carve(system: &System, heard: &Heard, limits: &Limits, covariance:
         }
         add_outer(&mut rest, -1.0, &beams[*user]);
     }
-    super::transmit::clip(&mut rest);
+    super::transmit_program::clip(&mut rest);
     let spent = beams.iter().map(|w| squared(w)).sum::<f64>() + rest.trace().re;
     if spent > limits.power {
         let factor = limits.power / spent;

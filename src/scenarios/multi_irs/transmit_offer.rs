@@ -10,7 +10,7 @@ use super::instance::{Receiver, Target};
 use super::system::{C, System};
 use super::transmit::{Limits, Outcome, Transmit};
 use super::uplink::{LeastPower, least_power};
-use crate::design::{Design, pack_hermitian};
+use crate::design::{Design, hermitian, pack_hermitian};
 use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::problem::Evaluation;
@@ -200,16 +200,22 @@ impl Lift for AtPhases {
     }
 
     fn judge(&mut self, _part: usize, design: &Design) -> Evaluation {
-        let (first_beam, first_covariance) = self.system.offsets();
-        let spent = squared_reals(&design[first_beam..first_covariance])
-            + design[first_covariance..first_covariance + self.system.instance.antennas].iter().sum::<f64>();
-        let objective = self.found.as_ref().map_or(f64::INFINITY, |best| best.value);
-        Evaluation { objective, violation: (spent / self.limits.power - 1.0).max(0.0) }
+        let (system, m) = (&self.system, self.system.instance.antennas);
+        let (first_beam, first_covariance) = system.offsets();
+        let beams: Vec<Vec<C>> = design[first_beam..first_covariance]
+            .chunks_exact(2 * m)
+            .map(|w| w.chunks_exact(2).map(|x| C::new(x[0], x[1])).collect())
+            .collect();
+        let covariance = hermitian(&design[first_covariance..], m);
+        let heard = system.heard(&self.phases);
+        let total = System::total(&beams, &covariance);
+        let missed = (0..beams.len()).map(|user| system.missed(&heard, &self.limits, &beams, &covariance, user));
+        let over = total.trace().re / self.limits.power - 1.0;
+        Evaluation {
+            objective: system.largest_bound(&heard, &total, self.target()),
+            violation: missed.fold(over.max(0.0), f64::max),
+        }
     }
-}
-
-fn squared_reals(x: &[f64]) -> f64 {
-    x.iter().map(|x| x * x).sum()
 }
 
 /// Zero-forcing directions: unit vectors that only their own user hears; none where channels depend on each other.
