@@ -423,3 +423,60 @@ fn hopeless_geometry_gives_infinities_and_refusals() {
     let refused = Run::new(&solver, self::problem(&small), RandomStream::solver(1, 0));
     assert!(refused.drive(&mut |_| {}).unwrap_err().to_string().contains("antennas"));
 }
+
+/// With twice as many elements as sensors the best covariance has a null on the target; a limit on the illumination keeps it
+/// lit, by the transmit side, by the phases and by both.
+#[test]
+fn illumination_is_kept_where_a_null_would_be_best() {
+    let instance = drawn(0, |config| config.elements = 16);
+    let model = model(&instance);
+    let free = problem(&instance);
+    let phases = random_phases(&instance, 3);
+    let illumination = |problem: &Arc<Problem>, outcome: &Outcome| {
+        let mut judge = problem.evaluator();
+        let values = judge.metrics(outcome.design.as_ref().unwrap()).unwrap();
+        values.get(8).iter().copied().fold(f64::INFINITY, f64::min)
+    };
+    let limited = |least: f64| {
+        let mut spec = model.default_problem();
+        spec.constraints.push(isacopt::Constraint::at_least("illumination", least));
+        Problem::new(Arc::clone(&model), spec).unwrap()
+    };
+    let without = transmit(&free, &phases);
+    let dark = illumination(&free, &without);
+    let lit = limited(2.0 * dark);
+    let with = transmit(&lit, &phases);
+    assert_eq!(with.status, Status::Optimal, "{}", with.reason);
+    assert!(with.violation <= 1e-9 && illumination(&lit, &with) >= 2.0 * dark * (1.0 - 1e-9), "{}", with.violation);
+    assert!(with.objective >= without.objective && with.bound.unwrap() <= with.objective);
+    // A multiplier's bound tells nothing new if the limit does not bind.
+    let slack = transmit(&limited(0.5 * dark), &phases);
+    assert!((slack.objective / without.objective - 1.0).abs() < 1e-6);
+    // More than all power can bring is proven impossible.
+    assert_eq!(transmit(&limited(1e9 * dark), &phases).status, Status::Infeasible);
+    let start = with.design.clone();
+    let block = Some("irs_phase".to_string());
+    for solver in [&Manifold { starts: 1, ..Manifold::default() } as &dyn Optimizer, &Sdr { block, ..Sdr::default() }] {
+        let outcome = run(solver, &lit, start.clone());
+        assert!(outcome.violation <= 1e-9 && outcome.objective <= with.objective, "{:?} {}", outcome.status, outcome.reason);
+        println!("{} {} {}", without.objective, with.objective, outcome.objective);
+    }
+    // The envelope's gradient with a binding limit.
+    let mut oracle = (lit.structure().elimination.as_ref().unwrap())();
+    let mut design = with.design.unwrap();
+    let (mut gradient, mut scratch) = (vec![0.0; design.len()], vec![0.0; design.len()]);
+    oracle.best(&mut design, &mut gradient).unwrap();
+    let size = gradient.iter().fold(0.0_f64, |a, g| a.max(g.abs()));
+    for n in [0, 9, 20, 31] {
+        let mut at = |offset: f64| {
+            let mut moved = design.clone();
+            moved[n] += offset;
+            match oracle.best(&mut moved, &mut scratch).unwrap() {
+                Eliminated::Value(x) => x,
+                other => panic!("{other:?}"),
+            }
+        };
+        let slope = (at(1e-4) - at(-1e-4)) / 2e-4;
+        assert!((slope - gradient[n]).abs() < 1e-3 * size, "{n}: {slope} {}", gradient[n]);
+    }
+}

@@ -121,7 +121,7 @@ impl AtStart {
         let found = match self.beams {
             Beams::Any => match system.transmit(&heard, &aim.limits, target(aim, system)) {
                 Outcome::Best(best) => Some(reported(system, &phases, &best)),
-                Outcome::Infeasible | Outcome::Failed(_) => None,
+                Outcome::Infeasible | Outcome::Dark(_) | Outcome::Failed(_) => None,
             },
             Beams::ZeroForcing => {
                 let directions = self.directions(&heard, aim)?;
@@ -203,7 +203,7 @@ impl SensingOnly {
         match system.transmit(&system.heard(&phases), &limits, target) {
             Outcome::Best(best) => system.write(&best.beams, &best.covariance, &mut design),
             Outcome::Infeasible => {}
-            Outcome::Failed(_) => {
+            Outcome::Dark(_) | Outcome::Failed(_) => {
                 // No covariance has a finite bound: all directions alike.
                 let m = system.instance.antennas;
                 let each = C::new(limits.power / m as f64, 0.0);

@@ -46,6 +46,8 @@ struct UserForms {
 /// The forms in `Theta` of one IRS.
 struct Forms {
     u: Matrix,
+    /// The least `p`; 0 for none.
+    illumination: f64,
     users: Vec<UserForms>,
 }
 
@@ -96,7 +98,8 @@ impl AtTransmit {
                     sensing: (system.instance.receiver == Receiver::TypeI).then(|| &f * &sensing * f.adjoint()),
                 }
             });
-            Forms { u: &b * &total * b.adjoint(), users: users.collect() }
+            let illumination = limits.illumination[l];
+            Forms { u: &b * &total * b.adjoint(), illumination, users: users.collect() }
         });
         Self {
             forms: forms.collect(),
@@ -147,6 +150,9 @@ impl AtTransmit {
         program.objective(theta.inner(&objective) + expression);
         for user in &forms.users {
             program.at_least(self.floor(theta, user, user.limit), self.noise());
+        }
+        if forms.illumination > 0.0 {
+            program.at_least(theta.inner(&u), forms.illumination / unit);
         }
         program.set_settings(HermitianSettings { tolerance: 1e-8, ..HermitianSettings::default() });
         let solution = program.solve();
@@ -374,7 +380,9 @@ impl Lift for AtTransmit {
         }
         let spent = if p > 0.0 { r.norm_sqr() / p } else { q };
         let information = system.sensor_weight * p + system.element_weight * (q - spent).max(0.0);
-        Evaluation { objective: system.kappa[part] / information, violation }
+        let least = self.forms[part].illumination;
+        let dark = if least > 0.0 { 1.0 - (p / least).min(1.0) } else { 0.0 };
+        Evaluation { objective: system.kappa[part] / information, violation: violation.max(dark) }
     }
 }
 

@@ -7,7 +7,7 @@ use super::extended;
 use super::heard::{Heard, Matrix, add_outer, dot, image};
 use super::instance::{Receiver, Target};
 use super::system::{C, System};
-use super::transmit_program::TransmitProgram;
+use super::transmit_program::{TransmitProgram, Unsolved};
 use super::uplink::{LeastPower, least_power};
 
 /// A relative gap above this asks for a second opinion.
@@ -20,12 +20,19 @@ pub(super) struct Limits {
     pub power: f64,
     /// SINR floors, one a user; 0 for none.
     pub sinr: Vec<f64>,
+    /// The least power toward each target in W; 0 for none.
+    pub illumination: Vec<f64>,
 }
 
 impl Limits {
     /// The same budget without SINR floors.
     pub fn sensing_only(&self) -> Self {
-        Self { power: self.power, sinr: vec![0.0; self.sinr.len()] }
+        Self { sinr: vec![0.0; self.sinr.len()], ..self.clone() }
+    }
+
+    /// Whether some target must be illuminated.
+    pub fn illuminate(&self) -> bool {
+        self.illumination.iter().any(|p| *p > 0.0)
     }
 }
 
@@ -48,6 +55,8 @@ pub(super) struct Transmit {
     pub targets: Vec<f64>,
     /// Multipliers of the SINR floors in the same unit, one a user.
     pub floors: Vec<f64>,
+    /// Multipliers of the illuminations in the same unit, one an IRS.
+    pub illuminations: Vec<f64>,
     /// The largest rank among the relaxation's `W_u`.
     pub rank: usize,
 }
@@ -59,6 +68,8 @@ pub(super) enum Outcome {
     Best(Box<Transmit>),
     /// Proven infeasible: the least power is above the budget.
     Infeasible,
+    /// Proven infeasible, though the floors alone are not: some target cannot be illuminated as well. The multipliers.
+    Dark(Vec<f64>),
     /// The solver gave up.
     Failed(&'static str),
 }
@@ -71,7 +82,11 @@ impl System {
             return Outcome::Infeasible;
         }
         let program = TransmitProgram::new(self, heard, limits, target, None);
-        let best = program.solve(&least);
+        let best = match program.solve(&least) {
+            Ok(best) => Some(best),
+            Err(Unsolved::Infeasible(multipliers)) if limits.illuminate() => return Outcome::Dark(multipliers),
+            Err(_) => None,
+        };
         let closed = best.as_ref().is_some_and(|b| b.value - b.bound <= CLOSED * b.value);
         // Where no CRB is finite, or the solver gave up, there are still the beams of least power.
         let other = if closed { None } else { self.fallback(heard, &least, limits, target) };
@@ -91,6 +106,9 @@ impl System {
     fn fallback(&self, heard: &Heard, least: &LeastPower, limits: &Limits, target: Target) -> Option<Transmit> {
         let (beams, covariance) = self.least_power_beams(least, limits)?;
         let total = System::total(&beams, &covariance);
+        if (0..self.instance.surfaces).any(|l| self.illumination(heard, l, &total) < limits.illumination[l]) {
+            return None;
+        }
         let users = limits.sinr.len();
         Some(Transmit {
             value: self.largest_bound(heard, &total, target),
@@ -101,6 +119,7 @@ impl System {
             bound: 0.0,
             targets: vec![0.0; self.instance.surfaces],
             floors: vec![0.0; users],
+            illuminations: vec![0.0; self.instance.surfaces],
             rank: 1,
         })
     }
@@ -115,6 +134,12 @@ impl System {
     ) -> Option<Box<Transmit>> {
         let program = TransmitProgram::new(self, heard, limits, target, Some(directions));
         program.solve_along(directions).map(Box::new)
+    }
+
+    /// `p`, the power toward a target.
+    pub(super) fn illumination(&self, heard: &Heard, surface: usize, total: &Matrix) -> f64 {
+        let one = &heard.one[surface];
+        dot(one, &image(total, one)).re
     }
 
     /// `f_l / kappa_l`, the inverse of the CRB, of a covariance.

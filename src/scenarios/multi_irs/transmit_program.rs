@@ -22,6 +22,9 @@ use super::system::{C, System};
 use super::transmit::{Limits, Transmit};
 use super::uplink::LeastPower;
 
+/// How much more illumination than its limit is asked for, relative to it: the recovery's rounding may take it.
+const SPARE: f64 = 1e-7;
+
 /// Attempts at a recovery that holds every floor to rounding.
 const MENDS: usize = 6;
 
@@ -48,6 +51,14 @@ fn basis<'a>(vectors: impl Iterator<Item = &'a Vec<C>>, dimension: usize) -> Mat
     Matrix::from_fn(dimension, columns.len(), |i, j| columns[j][i])
 }
 
+/// Why there is no solution.
+pub(super) enum Unsolved {
+    /// Proven by these multipliers of the rows: no point is feasible.
+    Infeasible(Vec<f64>),
+    /// The solver gave up, or no bound is finite.
+    Failed,
+}
+
 /// The program, and where things stand in it.
 pub(super) struct TransmitProgram<'a> {
     system: &'a System,
@@ -65,6 +76,8 @@ pub(super) struct TransmitProgram<'a> {
     unit: f64,
     target_rows: Vec<HermitianRow>,
     floor_rows: Vec<(usize, HermitianRow)>,
+    /// The IRS, the row of its illumination, and by how much its right-hand side asks for more than the limit.
+    illumination_rows: Vec<(usize, HermitianRow, f64)>,
 }
 
 impl<'a> TransmitProgram<'a> {
@@ -134,6 +147,13 @@ impl<'a> TransmitProgram<'a> {
             }
             floor_rows.push((*user, program.at_least(row, noise)));
         }
+        let mut illumination_rows = Vec::new();
+        for (l, least) in limits.illumination.iter().enumerate().filter(|(_, p)| **p > 0.0) {
+            let gain = squared(&heard.one[l]);
+            let one = reduce(&heard.one[l].iter().map(|x| x / gain.sqrt()).collect::<Vec<C>>());
+            let right = least / (gain * limits.power);
+            illumination_rows.push((l, program.at_least(form(&one, &one), right * (1.0 + SPARE)), right * SPARE));
+        }
         let level = program.scalar();
         let mut target_rows = Vec::new();
         let unit;
@@ -170,15 +190,33 @@ impl<'a> TransmitProgram<'a> {
         program.set_settings(HermitianSettings { tolerance: 1e-9, ..HermitianSettings::default() });
         let basis = span;
         let powers = powers.into_iter().map(|(p, _)| p).collect();
-        Self { system, heard, limits, target, basis, program, blocks, powers, unit, target_rows, floor_rows }
+        Self {
+            system,
+            heard,
+            limits,
+            target,
+            basis,
+            program,
+            blocks,
+            powers,
+            unit,
+            target_rows,
+            floor_rows,
+            illumination_rows,
+        }
     }
 
-    fn checked(&self) -> Option<HermitianSolution> {
+    fn checked(&self) -> Result<HermitianSolution, Unsolved> {
         if !(self.unit > 0.0 && self.unit.is_finite()) {
-            return None;
+            return Err(Unsolved::Failed);
         }
-        // A point that is not quite optimal is still mended to a design, and its bound is proven apart.
-        Some(self.program.solve()).filter(|s| s.status.has_optimum() || s.status == Status::Inaccurate)
+        let solution = self.program.solve();
+        match solution.status {
+            Status::Infeasible => Err(Unsolved::Infeasible(solution.dual)),
+            // A point that is not quite optimal is still mended to a design, and its bound is proven apart.
+            status if status.has_optimum() || status == Status::Inaccurate => Ok(solution),
+            _ => Err(Unsolved::Failed),
+        }
     }
 
     /// A matrix of the span as one of the whole space.
@@ -189,7 +227,7 @@ impl<'a> TransmitProgram<'a> {
         }
     }
 
-    pub fn solve(&self, least: &LeastPower) -> Option<Transmit> {
+    pub fn solve(&self, least: &LeastPower) -> Result<Transmit, Unsolved> {
         let solution = self.checked()?;
         let power = self.limits.power;
         let mut matrices: Vec<Option<Matrix>> = vec![None; self.heard.users.len()];
@@ -207,7 +245,7 @@ impl<'a> TransmitProgram<'a> {
         let (total, beams, covariance) = loop {
             self.mend(&mut matrices, &mut rest, least, &spare);
             let total = matrices.iter().flatten().fold(rest.clone(), |sum, w| sum + w);
-            let (beams, covariance) = self.recover(&matrices, &total)?;
+            let (beams, covariance) = self.recover(&matrices, &total).ok_or(Unsolved::Failed)?;
             // The recovery's own rounding (clipped eigenvalues) may cost a floor: leave that much more room.
             attempt += 1;
             let misses: Vec<f64> = (0..spare.len()).map(|u| self.system.missed(self.heard, self.limits, &beams, &covariance, u)).collect();
@@ -219,7 +257,7 @@ impl<'a> TransmitProgram<'a> {
         let realized = System::total(&beams, &covariance);
         let value = self.system.largest_bound(self.heard, &realized, self.target);
         let rank = matrices.iter().flatten().map(rank).max().unwrap_or(0);
-        Some(Transmit {
+        Ok(Transmit {
             beams,
             covariance,
             matrices,
@@ -228,12 +266,13 @@ impl<'a> TransmitProgram<'a> {
             bound: self.proven(&solution),
             targets: self.target_rows.iter().map(|r| (-solution.dual[r.index()]).max(0.0)).collect(),
             floors: self.floors(&solution),
+            illuminations: self.illuminations(&solution),
             rank,
         })
     }
 
     pub fn solve_along(&self, directions: &[Vec<C>]) -> Option<Transmit> {
-        let solution = self.checked()?;
+        let solution = self.checked().ok()?;
         let power = self.limits.power;
         let mut beams = vec![vec![C::default(); self.system.instance.antennas]; self.heard.users.len()];
         for ((user, _), p) in self.floor_rows.iter().zip(&self.powers) {
@@ -272,13 +311,20 @@ impl<'a> TransmitProgram<'a> {
             bound: self.proven(&solution),
             targets: Vec::new(),
             floors: Vec::new(),
+            illuminations: Vec::new(),
             rank: 1,
         })
     }
 
     /// The proven lower bound on the largest CRB.
     fn proven(&self, solution: &HermitianSolution) -> f64 {
-        let bound = self.program.bound(&solution.dual);
+        // The multipliers' bound is linear in the right-hand sides: what was asked beyond the limits is given back.
+        let given = |(_, row, spare): &(usize, HermitianRow, f64)| solution.dual[row.index()].abs() * spare;
+        let extra: f64 = self.illumination_rows.iter().map(given).sum();
+        let bound = match self.target {
+            Target::Point => self.program.bound(&solution.dual) + extra,
+            Target::Extended => self.program.bound(&solution.dual) - extra,
+        };
         match self.target {
             Target::Point => 1.0 / (self.unit * bound),
             Target::Extended => -self.unit * bound,
@@ -327,6 +373,15 @@ impl<'a> TransmitProgram<'a> {
                 }
             }
         }
+    }
+
+    fn illuminations(&self, solution: &HermitianSolution) -> Vec<f64> {
+        let mut out = vec![0.0; self.limits.illumination.len()];
+        for (l, row, _) in &self.illumination_rows {
+            let unit = self.unit / (squared(&self.heard.one[*l]) * self.limits.power);
+            out[*l] = (-solution.dual[row.index()]).max(0.0) * unit;
+        }
+        out
     }
 
     fn floors(&self, solution: &HermitianSolution) -> Vec<f64> {
