@@ -341,16 +341,22 @@ fn screening_alone_stalls_where_the_tentative_rule_goes_on() {
 
 #[test]
 fn extended_targets_are_certified() {
-    let mut certified = [0; 2];
-    for seed in 0..10 {
-        for (at, receiver) in [Receiver::TypeI, Receiver::TypeII].into_iter().enumerate() {
-            let instance = drawn(seed, |config| (config.receiver, config.target) = (receiver, Target::Extended));
-            let outcome = run(&Exact {}, &problem(&instance), None);
-            assert!(outcome.violation < 1e-9 && outcome.gap.unwrap() < 1.0, "{seed} {receiver:?} {outcome:?}");
-            certified[at] += usize::from(outcome.status == Status::Optimal);
+    for (decibels, wanted) in [(10.0, 9), (15.0, 8)] {
+        let mut certified = [0; 2];
+        for seed in 0..10 {
+            for (at, receiver) in [Receiver::TypeI, Receiver::TypeII].into_iter().enumerate() {
+                let instance = drawn(seed, |config| {
+                    (config.receiver, config.target) = (receiver, Target::Extended);
+                    config.sinr_limit = format!("{decibels} dB").parse().unwrap();
+                });
+                let outcome = run(&Exact {}, &problem(&instance), None);
+                assert!(outcome.violation < 1e-9 && outcome.gap.unwrap() < 1.0, "{seed} {receiver:?} {outcome:?}");
+                certified[at] += usize::from(outcome.status == Status::Optimal);
+            }
         }
+        println!("{decibels} dB: {certified:?}");
+        assert!(certified.iter().all(|c| *c >= wanted), "{decibels} dB: {certified:?}");
     }
-    assert!(certified.iter().all(|c| *c >= 9), "{certified:?}");
 }
 
 #[test]
@@ -387,7 +393,12 @@ fn ratios_by_relaxation_and_by_dinkelbach_agree_and_keep_their_bound() {
     let second = run(&Dinkelbach { block: block.clone() }, &problem, Some(start.clone()));
     let third = run(&Bisection { block, ..Bisection::default() }, &problem, Some(start.clone()));
     for outcome in [&first, &second, &third] {
-        assert!(matches!(outcome.status, Status::Converged | Status::Optimal), "{} {:?}", outcome.reason, outcome.trace);
+        assert!(
+            matches!(outcome.status, Status::Converged | Status::Optimal),
+            "{} {:?}",
+            outcome.reason,
+            outcome.trace
+        );
         assert!(outcome.bound_restricted);
         assert!(
             outcome.objective >= 1.0 - 1e-9 && outcome.objective <= outcome.bound.unwrap() * (1.0 + 1e-9),
@@ -398,6 +409,61 @@ fn ratios_by_relaxation_and_by_dinkelbach_agree_and_keep_their_bound() {
     assert!((third.bound.unwrap() / second.bound.unwrap() - 1.0).abs() < 1e-6, "{second:?} {third:?}");
     // Both look for the same value; Dinkelbach needs fewer programs.
     assert!(second.iterations < third.iterations / 2, "{} {}", second.iterations, third.iterations);
+}
+
+/// The largest bound of a direction and of a response, and the SINRs, of a random design.
+fn judged(instance: &Instance) -> [f64; 3] {
+    let problem = problem(instance);
+    let design = problem.random(&mut RandomStream::keyed(5, "design", "", 0, 0));
+    let mut judge = problem.evaluator();
+    let values = judge.metrics(&design).unwrap();
+    [values.scalar(4), values.scalar(6), values.scalar(1)]
+}
+
+#[test]
+fn what_cannot_be_estimated_has_an_infinite_bound_and_is_never_undefined() {
+    // End fire: the cosine is 6e-17. A direction has no bound, a response has one.
+    let mut instance = drawn(0, |_| {});
+    instance.target_direction[1] = std::f64::consts::FRAC_PI_2;
+    let [direction, response, sinr] = judged(&instance);
+    assert!(direction == f64::INFINITY && response.is_finite() && sinr > 0.0, "{direction} {response} {sinr}");
+    // No reflection.
+    let mut instance = drawn(0, |_| {});
+    instance.target_reflection[0] = Complex::new(0.0, 0.0);
+    assert_eq!(judged(&instance)[0], f64::INFINITY);
+    // A single sensor and elements in one place: no aperture at all.
+    let mut instance = drawn(0, |config| config.sensors = 1);
+    instance.element_spacing_wavelengths = 0.0;
+    assert_eq!(judged(&instance)[0], f64::INFINITY);
+    // More elements than antennas, and a channel without full rank: the response cannot be told.
+    let [direction, response, _] = judged(&drawn(0, |config| (config.elements, config.antennas) = (8, 6)));
+    assert!(direction.is_finite() && response == f64::INFINITY);
+    let mut instance = drawn(0, |_| {});
+    let row: Vec<Complex<f64>> = instance.base_station_irs_channel[..8].to_vec();
+    instance.base_station_irs_channel[8..16].copy_from_slice(&row);
+    assert_eq!(judged(&instance)[1], f64::INFINITY);
+    // A null on the target: one beam that the target does not hear.
+    let instance = drawn(0, |_| {});
+    let problem = problem(&instance);
+    let mut design = problem.random(&mut RandomStream::keyed(5, "design", "", 0, 0));
+    design[16..].fill(0.0);
+    let mut judge = problem.evaluator();
+    assert_eq!(judge.metrics(&design).unwrap().scalar(4), f64::INFINITY);
+    // Extended targets with N > M are refused by the closed form, and solvers say that nothing is finite.
+    let wide = drawn(0, |config| (config.elements, config.antennas, config.target) = (8, 6, Target::Extended));
+    let refused = Run::new(&Exact {}, self::problem(&wide), RandomStream::solver(1, 0)).drive(&mut |_| {});
+    assert!(refused.unwrap_err().to_string().contains("antennas"));
+}
+
+/// Several users of one place: zero forcing cannot tell them apart.
+#[test]
+fn zero_forcing_refuses_dependent_channels() {
+    let mut instance = drawn(0, |_| {});
+    let first: Vec<Complex<f64>> = instance.irs_user_channel[..8].to_vec();
+    instance.irs_user_channel[8..16].copy_from_slice(&first);
+    let solver = Baseline::named("zero_forcing");
+    let refused = Run::new(&solver, problem(&instance), RandomStream::solver(1, 0)).drive(&mut |_| {});
+    assert!(refused.unwrap_err().to_string().contains("depend on each other"));
 }
 
 #[test]
@@ -458,7 +524,12 @@ fn illumination_is_kept_where_a_null_would_be_best() {
     let block = Some("irs_phase".to_string());
     for solver in [&Manifold { starts: 1, ..Manifold::default() } as &dyn Optimizer, &Sdr { block, ..Sdr::default() }] {
         let outcome = run(solver, &lit, start.clone());
-        assert!(outcome.violation <= 1e-9 && outcome.objective <= with.objective, "{:?} {}", outcome.status, outcome.reason);
+        assert!(
+            outcome.violation <= 1e-9 && outcome.objective <= with.objective,
+            "{:?} {}",
+            outcome.status,
+            outcome.reason
+        );
         println!("{} {} {}", without.objective, with.objective, outcome.objective);
     }
     // The envelope's gradient with a binding limit.

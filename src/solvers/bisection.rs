@@ -123,9 +123,9 @@ impl Bracket {
         let sign = self.problem.direction().sign();
         let value = self.incumbent.value();
         let own = if value.feasible() { value.objective } else { self.reached };
-        [own, self.relaxed.unwrap_or(self.reached)].into_iter().fold(self.reached, |best, level| {
-            if sign * level > sign * best { level } else { best }
-        })
+        [own, self.relaxed.unwrap_or(self.reached)]
+            .into_iter()
+            .fold(self.reached, |best, level| if sign * level > sign * best { level } else { best })
     }
 
     /// How it ends once the bracket is narrow: as optimal where the incumbent itself is at the lower end.

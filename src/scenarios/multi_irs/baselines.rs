@@ -143,9 +143,8 @@ impl AtStart {
             let reason = format!("{users} users and {antennas} antennas; it needs as many antennas");
             return Err(refused("zero_forcing", reason));
         }
-        zero_forcing(heard, &aim.limits).ok_or_else(|| {
-            refused("zero_forcing", "the users' channels depend on each other at these phases".into())
-        })
+        zero_forcing(heard, &aim.limits)
+            .ok_or_else(|| refused("zero_forcing", "the users' channels depend on each other at these phases".into()))
     }
 }
 

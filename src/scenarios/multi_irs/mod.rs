@@ -134,9 +134,8 @@ impl SystemModel for MultiIrs {
     }
 
     fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
-        let at_start = |beams| -> Arc<dyn Baseline> {
-            Arc::new(baselines::AtStart { system: Arc::clone(&self.system), beams })
-        };
+        let at_start =
+            |beams| -> Arc<dyn Baseline> { Arc::new(baselines::AtStart { system: Arc::clone(&self.system), beams }) };
         vec![
             at_start(baselines::Beams::Any),
             at_start(baselines::Beams::ZeroForcing),

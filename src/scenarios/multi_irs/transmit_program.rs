@@ -11,7 +11,9 @@
 //! the others (reference: structure 3). All matrices lie in the span of the `g` and `v` (structure 1), which is used
 //! where it is smaller than the number of antennas. The bound is that of the multipliers ([`HermitianProgram::bound`]).
 
-use crate::conic::hermitian::{ComplexExpression, HermitianProgram, HermitianRow, HermitianSettings, HermitianVariable};
+use crate::conic::hermitian::{
+    ComplexExpression, HermitianProgram, HermitianRow, HermitianSettings, HermitianVariable,
+};
 use crate::conic::hermitian::{HermitianSolution, ScalarVariable};
 use crate::conic::{Sense, Status};
 
@@ -248,7 +250,8 @@ impl<'a> TransmitProgram<'a> {
             let (beams, covariance) = self.recover(&matrices, &total).ok_or(Unsolved::Failed)?;
             // The recovery's own rounding (clipped eigenvalues) may cost a floor: leave that much more room.
             attempt += 1;
-            let misses: Vec<f64> = (0..spare.len()).map(|u| self.system.missed(self.heard, self.limits, &beams, &covariance, u)).collect();
+            let misses: Vec<f64> =
+                (0..spare.len()).map(|u| self.system.missed(self.heard, self.limits, &beams, &covariance, u)).collect();
             if attempt == MENDS || misses.iter().all(|m| *m <= 1e-11) {
                 break (total, beams, covariance);
             }
