@@ -181,6 +181,7 @@ fn the_methods_of_argmin_reach_smooth_optima() {
 #[test]
 fn relaxations_alternations_descents_and_ratios_reach_the_optima_of_toys() {
     use isacopt::solvers::alternating::Alternating;
+    use isacopt::solvers::bisection::Bisection;
     use isacopt::solvers::dinkelbach::Dinkelbach;
     use isacopt::solvers::manifold::Manifold;
     use isacopt::solvers::sdr::Sdr;
@@ -190,6 +191,7 @@ fn relaxations_alternations_descents_and_ratios_reach_the_optima_of_toys() {
         (Box::new(Manifold::default()), toy::phases(), 1e-6),
         (Box::new(Manifold { improvement: 1e-9, ..Manifold::default() }), toy::rosenbrock(true), 1e-6),
         (Box::new(Dinkelbach::default()), toy::tent(), 1e-9),
+        (Box::new(Bisection::default()), toy::tent(), 1e-6),
     ];
     for (solver, toy, reach) in pairs {
         let run = Run::new(solver.as_ref(), toy.problem(), RandomStream::solver(1, 0));

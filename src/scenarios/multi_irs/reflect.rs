@@ -46,7 +46,19 @@ struct UserForms {
 /// The forms in `Theta` of one IRS.
 struct Forms {
     u: Matrix,
+    /// The least `p`; 0 for none.
+    illumination: f64,
     users: Vec<UserForms>,
+}
+
+/// How one of Dinkelbach's steps ended.
+enum Climb {
+    /// The ratio that is reached, a proven bound on all ratios, and `Theta`.
+    Found(f64, f64, Matrix),
+    /// Proven: the excess is below -1 everywhere, so that the level is not reached; the multipliers.
+    Below(Vec<f64>),
+    /// The solver gave up.
+    Failed,
 }
 
 /// The phases at a fixed transmit side.
@@ -86,7 +98,8 @@ impl AtTransmit {
                     sensing: (system.instance.receiver == Receiver::TypeI).then(|| &f * &sensing * f.adjoint()),
                 }
             });
-            Forms { u: &b * &total * b.adjoint(), users: users.collect() }
+            let illumination = limits.illumination[l];
+            Forms { u: &b * &total * b.adjoint(), illumination, users: users.collect() }
         });
         Self {
             forms: forms.collect(),
@@ -138,6 +151,9 @@ impl AtTransmit {
         for user in &forms.users {
             program.at_least(self.floor(theta, user, user.limit), self.noise());
         }
+        if forms.illumination > 0.0 {
+            program.at_least(theta.inner(&u), forms.illumination / unit);
+        }
         program.set_settings(HermitianSettings { tolerance: 1e-8, ..HermitianSettings::default() });
         let solution = program.solve();
         if solution.status == Status::Infeasible {
@@ -176,7 +192,7 @@ impl AtTransmit {
     ///
     /// The excess is `min_k (signal_k / limit_k - level d_k) / w_k` with the disturbances `w_k` of the last `Theta`; so
     /// no `Theta` has a ratio above `level + excess max_k(w_k / sigma^2)`.
-    fn ascend_one(&self, surface: usize, level: f64, disturbed: &[f64]) -> Option<(f64, f64, Matrix)> {
+    fn ascend_one(&self, surface: usize, level: f64, disturbed: &[f64]) -> Climb {
         let n = self.system.instance.elements;
         let forms = &self.forms[surface];
         let mut program = HermitianProgram::new(Sense::Maximize);
@@ -203,8 +219,11 @@ impl AtTransmit {
         program.objective(excess);
         program.set_settings(HermitianSettings { tolerance: 1e-9, ..HermitianSettings::default() });
         let solution = program.solve();
+        if solution.status == Status::Infeasible {
+            return Climb::Below(solution.dual.clone());
+        }
         if !solution.status.has_optimum() {
-            return None;
+            return Climb::Failed;
         }
         let theta = solution.matrix(theta).clone();
         let reached = forms.users.iter().map(|user| {
@@ -214,7 +233,7 @@ impl AtTransmit {
         let reached = reached.fold(f64::INFINITY, f64::min);
         let loosest = disturbed.iter().map(|w| w / self.noise()).fold(0.0, f64::max);
         let over = (program.bound(&solution.dual) - 1.0).max(0.0);
-        Some((reached, level + over * loosest, theta))
+        Climb::Found(reached, level + over * loosest, theta)
     }
 
     /// The largest smallest ratio of one IRS over the relaxation: bound and `Theta`.
@@ -225,7 +244,7 @@ impl AtTransmit {
         let (mut level, mut bound) = (0.0, f64::INFINITY);
         for _ in 0..ASCENTS {
             let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, &theta).1).collect();
-            let Some((reached, over, next)) = self.ascend_one(surface, level, &disturbed) else { break };
+            let Climb::Found(reached, over, next) = self.ascend_one(surface, level, &disturbed) else { break };
             bound = bound.min(over);
             let risen = reached > level * (1.0 + 1e-9);
             if reached >= level {
@@ -361,7 +380,9 @@ impl Lift for AtTransmit {
         }
         let spent = if p > 0.0 { r.norm_sqr() / p } else { q };
         let information = system.sensor_weight * p + system.element_weight * (q - spent).max(0.0);
-        Evaluation { objective: system.kappa[part] / information, violation }
+        let least = self.forms[part].illumination;
+        let dark = if least > 0.0 { 1.0 - (p / least).min(1.0) } else { 0.0 };
+        Evaluation { objective: system.kappa[part] / information, violation: violation.max(dark) }
     }
 }
 
@@ -379,25 +400,39 @@ impl LevelSet for AtTransmit {
     fn at(&mut self, level: f64, out: &mut Design) -> Result<Reached> {
         self.factors.clear();
         self.principal.clear();
+        let mut relaxed = true;
         for surface in 0..self.forms.len() {
             let n = self.system.instance.elements;
             if self.forms[surface].users.is_empty() {
                 self.keep(&Matrix::identity(n, n));
                 continue;
             }
-            let disturbed = vec![self.noise(); self.forms[surface].users.len()];
+            let (forms, last) = (&self.forms[surface], &self.last[surface]);
+            let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, last).1).collect();
+            let at = ("surface", vec![surface as f64]);
             match self.ascend_one(surface, level, &disturbed) {
-                Some((_, bound, theta)) => {
+                Climb::Found(reached, bound, theta) => {
                     if bound <= level && level > 0.0 {
-                        let values = vec![("surface", vec![surface as f64]), ("bound", vec![bound])];
-                        return Ok(Reached::No(Certificate { kind: "dual", values }));
+                        return Ok(Reached::No(Certificate { kind: "dual", values: vec![at, ("bound", vec![bound])] }));
+                    }
+                    relaxed &= reached >= level;
+                    if reached >= level {
+                        self.last[surface] = theta.clone();
                     }
                     self.keep(&theta);
                 }
-                None => return Ok(Reached::Unknown),
+                Climb::Below(multipliers) => {
+                    let values = vec![at, ("multipliers", multipliers)];
+                    return Ok(Reached::No(Certificate { kind: "infeasibility", values }));
+                }
+                Climb::Failed => return Ok(Reached::Unknown),
             }
         }
-        Ok(if self.sampled(out) >= level { Reached::Yes } else { Reached::Unknown })
+        Ok(match self.sampled(out) >= level {
+            true => Reached::Yes,
+            false if relaxed => Reached::Relaxed,
+            false => Reached::Unknown,
+        })
     }
 
     fn ascend(&mut self, level: f64, out: &mut Design) -> Result<Option<Ascent>> {
@@ -408,7 +443,9 @@ impl LevelSet for AtTransmit {
             if !self.forms[surface].users.is_empty() {
                 let (forms, theta) = (&self.forms[surface], &self.last[surface]);
                 let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, theta).1).collect();
-                let Some((reached, over, best)) = self.ascend_one(surface, level, &disturbed) else { return Ok(None) };
+                let Climb::Found(reached, over, best) = self.ascend_one(surface, level, &disturbed) else {
+                    return Ok(None);
+                };
                 (next, bound) = (next.min(reached), bound.min(over));
                 self.last[surface] = best;
             }
