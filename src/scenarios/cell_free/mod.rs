@@ -5,10 +5,12 @@
 //! sensing, K x L each. Rates: [`rate`](Coefficients), CRLBs: [`Sensing`].
 
 mod allocation;
+mod amplitudes;
 mod baselines;
 mod branching;
 mod config;
 pub mod echo;
+mod fair;
 mod feasibility;
 mod illumination;
 mod instance;
