@@ -16,7 +16,8 @@
 //! Tutuncu, Optim. Methods Softw. 11, 1999, doi:10.1080/10556789908805762.
 
 use super::dense::{self, C, Lanczos, Matrix};
-use super::kernel::{Cone, Kernel};
+use super::cone::Cone;
+use super::kernel::Kernel;
 use super::program::HermitianProgram;
 use super::solution::HermitianSolution;
 use crate::conic::{Sense, Status};
@@ -26,6 +27,9 @@ const ALMOST: f64 = 1e-5;
 
 /// Added to the scaled objective where relative gaps are taken.
 const OBJECTIVE_FLOOR: f64 = 1e-2;
+
+/// A dual residual below this share of the tolerance is not corrected any more.
+const EXACT: f64 = 1e-4;
 
 /// Steps shorter than this make no progress.
 const SHORTEST: f64 = 1e-7;
@@ -78,9 +82,9 @@ impl Pair {
         dense::make_hermitian(&mut self.one);
     }
 
-    /// The step in X for `dS`; with the predictor's product `dX' dS'` in `new_x` where `corrected`.
+    /// The step in X for `dS`, whose product `X dS` is in `two`; with the predictor's product `dX' dS'` in `new_x` where
+    /// `corrected`.
     fn primal_step(&mut self, centre: f64, corrected: bool) {
-        dense::multiply(&mut self.two, &self.x, &self.ds);
         if corrected {
             self.two += &self.new_x;
         }
@@ -161,6 +165,7 @@ struct Method<'a> {
     primal_residual: Vec<f64>,
     dy: Vec<f64>,
     rhs: Vec<f64>,
+    base: Vec<f64>,
     normal: Vec<f64>,
     factor: Vec<f64>,
     correction: Vec<f64>,
@@ -221,6 +226,7 @@ impl<'a> Method<'a> {
             primal_residual: vec![0.0; m],
             dy: vec![0.0; m],
             rhs: vec![0.0; m],
+            base: vec![0.0; m],
             normal: vec![0.0; m * m],
             factor: vec![0.0; m * m],
             correction: vec![0.0; m],
@@ -337,12 +343,14 @@ impl<'a> Method<'a> {
             return false;
         }
         let mu = measure.inner / self.degree;
-        let exact = measure.dual <= 1e-14;
+        // A dual residual far below what counts is left as it is.
+        let exact = measure.dual <= EXACT * self.program.settings.tolerance;
         // Predictor.
         self.rhs.copy_from_slice(&self.kernel.right);
         if !exact {
             self.add_dual_residual();
         }
+        self.base.copy_from_slice(&self.rhs);
         self.directions(0.0, exact, false);
         let (primal, dual) = self.longest();
         let (primal, dual) = (primal.min(1.0), dual.min(1.0));
@@ -351,11 +359,8 @@ impl<'a> Method<'a> {
         let sigma = if measure.inner > 0.0 { (affine / measure.inner).max(0.0).powf(exponent).min(1.0) } else { 1.0 };
         let sigma = sigma.max(1e-6);
         // Corrector.
-        self.rhs.copy_from_slice(&self.kernel.right);
-        if !exact {
-            self.add_dual_residual();
-        }
-        self.add_correction(sigma * mu);
+        self.rhs.copy_from_slice(&self.base);
+        self.add_correction(sigma * mu, exact);
         self.directions(sigma * mu, exact, true);
         let (primal, dual) = self.longest();
         let shorten = 0.9 + 0.09 * primal.min(dual).min(1.0);
@@ -406,8 +411,14 @@ impl<'a> Method<'a> {
     }
 
     /// `rhs += A(dX' dS' Z) - centre A(Z)`; keeps the products `dX' dS'` in `new_x`.
-    fn add_correction(&mut self, centre: f64) {
+    fn add_correction(&mut self, centre: f64, exact: bool) {
         for (cone, pair) in self.kernel.cones.iter_mut().zip(&mut self.point.pairs) {
+            if exact && cone.structured {
+                cone.multiply_by_adjoint(&pair.dx, false, &self.dy, -1.0, &mut pair.new_x);
+                cone.apply_product(&pair.new_x, &pair.z, &mut self.rhs);
+                cone.apply(&pair.z, -centre, &mut self.rhs);
+                continue;
+            }
             dense::multiply(&mut pair.new_x, &pair.dx, &pair.ds);
             dense::multiply(&mut pair.one, &pair.new_x, &pair.z);
             dense::make_hermitian(&mut pair.one);
@@ -449,6 +460,11 @@ impl<'a> Method<'a> {
             }
             cone.apply_adjoint(&self.dy, -1.0, &mut pair.ds);
             dense::make_hermitian(&mut pair.ds);
+            if exact && cone.structured {
+                cone.multiply_by_adjoint(&pair.x, true, &self.dy, -1.0, &mut pair.two);
+            } else {
+                dense::multiply(&mut pair.two, &pair.x, &pair.ds);
+            }
             pair.primal_step(centre, corrected);
         }
         for (j, column) in self.kernel.scalars.iter().enumerate() {

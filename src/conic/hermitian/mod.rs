@@ -26,6 +26,7 @@
 //! ```
 
 mod bound;
+mod cone;
 mod dense;
 mod expression;
 mod interior_point;

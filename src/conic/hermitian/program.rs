@@ -319,7 +319,7 @@ impl Block {
     }
 
     /// `sum += factor * sum_(k, l) w d_k d_l^H`.
-    fn add_to(&self, sum: &mut Matrix, coefficients: &Coefficients, factor: f64) {
+    pub(super) fn add_to(&self, sum: &mut Matrix, coefficients: &Coefficients, factor: f64) {
         if factor == 0.0 {
             return;
         }
