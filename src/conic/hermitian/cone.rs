@@ -422,10 +422,9 @@ impl Cone {
                 (true, true) => t[(*l, *k)],
                 (true, false) => self.images[(*l, k - offset)],
                 (false, true) => dense::dot(self.vectors.column(l - offset).as_slice(), t.column(*k).as_slice()),
-                (false, false) => dense::dot(
-                    self.vectors.column(l - offset).as_slice(),
-                    self.images.column(k - offset).as_slice(),
-                ),
+                (false, false) => {
+                    dense::dot(self.vectors.column(l - offset).as_slice(), self.images.column(k - offset).as_slice())
+                }
             };
             sum += product_real(*w, value);
         }

@@ -19,6 +19,13 @@ pub(super) struct Kernel {
     pub scalars: Vec<Vec<(usize, f64)>>,
     pub scalar_cost: Vec<f64>,
     pub scalar_scale: Vec<f64>,
+    /// Which of the program's scalars come first in `scalars`.
+    pub bounded: Vec<usize>,
+    /// Which of the program's scalars are free, with coefficients, cost and scale.
+    pub unbounded: Vec<usize>,
+    pub free: Vec<Vec<(usize, f64)>>,
+    pub free_cost: Vec<f64>,
+    pub free_scale: Vec<f64>,
     pub right: Vec<f64>,
     pub row_scale: Vec<f64>,
     pub right_scale: f64,
@@ -66,8 +73,13 @@ impl Kernel {
     pub fn new(program: &HermitianProgram) -> Self {
         let sign = if program.sense == Sense::Minimize { 1.0 } else { -1.0 };
         let m = program.right.len();
-        let mut scalars: Vec<Vec<(usize, f64)>> = program.scalars.iter().map(|s| s.rows.clone()).collect();
-        let mut scalar_cost: Vec<f64> = program.scalars.iter().map(|s| sign * s.cost).collect();
+        let (unbounded, bounded): (Vec<usize>, Vec<usize>) =
+            (0..program.scalars.len()).partition(|j| program.scalars[*j].free);
+        let of = |which: &[usize]| -> (Vec<Vec<(usize, f64)>>, Vec<f64>) {
+            which.iter().map(|j| (program.scalars[*j].rows.clone(), sign * program.scalars[*j].cost)).unzip()
+        };
+        let (mut scalars, mut scalar_cost) = of(&bounded);
+        let (mut free, mut free_cost) = of(&unbounded);
         for (row, side) in program.row_sides.iter().enumerate().filter(|(_, s)| **s != 0) {
             scalars.push(vec![(row, -f64::from(*side))]);
             scalar_cost.push(0.0);
@@ -79,27 +91,45 @@ impl Kernel {
         for scale in row_scale.iter_mut().chain(&mut column_scale) {
             *scale = power_of_two(*scale);
         }
-        let mut scalar_scale = column_scale.split_off(program.blocks.len());
+        let own_scale = column_scale.split_off(program.blocks.len());
+        let free_scale: Vec<f64> = unbounded.iter().map(|j| own_scale[*j]).collect();
+        let mut scalar_scale: Vec<f64> = bounded.iter().map(|j| own_scale[*j]).collect();
         let block_scale = column_scale;
         // A slack follows its row.
-        scalar_scale.extend(scalars[program.scalars.len()..].iter().map(|column| 1.0 / row_scale[column[0].0]));
+        scalar_scale.extend(scalars[bounded.len()..].iter().map(|column| 1.0 / row_scale[column[0].0]));
         let mut right: Vec<f64> = program.right.iter().zip(&row_scale).map(|(b, r)| b * r).collect();
         let right_scale = power_of_two(right.iter().fold(0.0, |m: f64, b| m.max(b.abs())));
         right.iter_mut().for_each(|b| *b /= right_scale);
-        for (column, scale) in scalars.iter_mut().zip(&scalar_scale) {
+        let columns = scalars.iter_mut().zip(&scalar_scale).chain(free.iter_mut().zip(&free_scale));
+        for (column, scale) in columns {
             column.iter_mut().for_each(|(row, x)| *x *= scale * row_scale[*row]);
         }
         scalar_cost.iter_mut().zip(&scalar_scale).for_each(|(c, scale)| *c *= scale);
+        free_cost.iter_mut().zip(&free_scale).for_each(|(c, scale)| *c *= scale);
         let mut cones: Vec<Cone> = (program.blocks.iter().enumerate().zip(&block_scale))
             .map(|((b, block), scale)| {
                 Cone::new(block, program.combination(b, None) * C::new(sign * scale, 0.0), *scale, &row_scale)
             })
             .collect();
         let most = cones.iter().map(|c| c.cost.iter().map(|x| x.norm()).fold(0.0, f64::max)).fold(0.0, f64::max);
-        let cost_scale = power_of_two(scalar_cost.iter().fold(most, |m, c| m.max(c.abs())));
-        scalar_cost.iter_mut().for_each(|c| *c /= cost_scale);
+        let cost_scale = power_of_two(scalar_cost.iter().chain(&free_cost).fold(most, |m, c| m.max(c.abs())));
+        scalar_cost.iter_mut().chain(&mut free_cost).for_each(|c| *c /= cost_scale);
         cones.iter_mut().for_each(|c| c.cost /= C::new(cost_scale, 0.0));
-        Self { cones, scalars, scalar_cost, scalar_scale, right, row_scale, right_scale, cost_scale }
+        Self {
+            cones,
+            scalars,
+            scalar_cost,
+            scalar_scale,
+            bounded,
+            unbounded,
+            free,
+            free_cost,
+            free_scale,
+            right,
+            row_scale,
+            right_scale,
+            cost_scale,
+        }
     }
 
     /// The number of rows.
