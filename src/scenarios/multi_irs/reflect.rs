@@ -41,6 +41,8 @@ struct UserForms {
     others: Vec<Vec<C>>,
     /// `F R_0 F^H` for receivers that hear it.
     sensing: Option<Matrix>,
+    /// Vectors whose outer products add to it.
+    sensing_factor: Vec<Vec<C>>,
 }
 
 /// The forms in `Theta` of one IRS.
@@ -48,6 +50,8 @@ struct Forms {
     u: Matrix,
     /// The least `p`; 0 for none.
     illumination: f64,
+    /// Vectors whose outer products add to `U`.
+    factor: Vec<Vec<C>>,
     users: Vec<UserForms>,
 }
 
@@ -83,6 +87,10 @@ impl AtTransmit {
         let beams: Vec<Vec<C>> =
             beams.chunks_exact(2 * m).map(|w| w.chunks_exact(2).map(|x| C::new(x[0], x[1])).collect()).collect();
         let total = System::total(&beams, &sensing);
+        let (total_factor, sensing_factor) = (factor_of(&total), factor_of(&sensing));
+        let images = |f: &Matrix, vectors: &[Vec<C>]| -> Vec<Vec<C>> {
+            vectors.iter().map(|v| super::heard::image(f, v)).collect()
+        };
         let rows = |rows: &[C]| Matrix::from_row_slice(n, m, rows);
         let apply = |f: &Matrix, w: &[C]| super::heard::image(f, w);
         let forms = (0..system.instance.surfaces).map(|l| {
@@ -91,15 +99,22 @@ impl AtTransmit {
             let users = (l * each..(l + 1) * each).filter(|user| limits.sinr[*user] > 0.0).map(|user| {
                 let f = rows(&system.user_rows[user]);
                 let others = (0..beams.len()).filter(|j| *j != user && beams[*j].iter().any(|x| x.norm_sqr() > 0.0));
+                let hears = system.instance.receiver == Receiver::TypeI && !sensing_factor.is_empty();
                 UserForms {
                     limit: limits.sinr[user],
                     own: apply(&f, &beams[user]),
                     others: others.map(|j| apply(&f, &beams[j])).collect(),
-                    sensing: (system.instance.receiver == Receiver::TypeI).then(|| &f * &sensing * f.adjoint()),
+                    sensing: hears.then(|| &f * &sensing * f.adjoint()),
+                    sensing_factor: if hears { images(&f, &sensing_factor) } else { Vec::new() },
                 }
             });
             let illumination = limits.illumination[l];
-            Forms { u: &b * &total * b.adjoint(), illumination, users: users.collect() }
+            Forms {
+                u: &b * &total * b.adjoint(),
+                illumination,
+                factor: images(&b, &total_factor),
+                users: users.collect(),
+            }
         });
         Self {
             forms: forms.collect(),
@@ -143,13 +158,26 @@ impl AtTransmit {
         let mut expression = ComplexExpression::from(0.0);
         if element > 0.0 {
             objective += dud * C::new(element / whole, 0.0);
-            let corner = program.schur(theta.inner(&u), theta.inner(&ud));
+            let corner = if self.by_vectors(forms) {
+                let root = C::new(1.0 / unit.sqrt(), 0.0);
+                let (mut power, mut product) = (ComplexExpression::from(0.0), ComplexExpression::from(0.0));
+                for vector in &forms.factor {
+                    let vector: Vec<C> = vector.iter().map(|x| x * root).collect();
+                    let moved: Vec<C> = vector.iter().zip(&weights).map(|(x, w)| x * w).collect();
+                    power += theta.quadratic(&vector);
+                    // tr(v v^H D Theta) = (D v)^H Theta v.
+                    product += theta.form(&moved, &vector);
+                }
+                program.schur(power, product)
+            } else {
+                program.schur(theta.inner(&u), theta.inner(&ud))
+            };
             program.trace_at_most(corner, 2.0);
             expression = corner.entry(1, 1) * (-element / whole);
         }
         program.objective(theta.inner(&objective) + expression);
         for user in &forms.users {
-            program.at_least(self.floor(theta, user, user.limit), self.noise());
+            program.at_least(self.floor(theta, user, self.by_vectors(forms)), self.noise());
         }
         if forms.illumination > 0.0 {
             program.at_least(theta.inner(&u), forms.illumination / unit);
@@ -167,14 +195,22 @@ impl AtTransmit {
         Ok((bound, solution.matrix(theta).clone()))
     }
 
+    /// Whether rows are cheaper by their vectors than as matrices.
+    fn by_vectors(&self, forms: &Forms) -> bool {
+        let users: usize = forms.users.iter().map(|u| 1 + u.others.len() + u.sensing_factor.len()).sum();
+        4 * (2 * forms.factor.len() + users) <= 3 * self.system.instance.elements
+    }
+
     /// `f_own / limit - others` of a user.
-    fn floor(&self, theta: HermitianVariable, user: &UserForms, limit: f64) -> ComplexExpression {
-        let mut row = theta.quadratic(&user.own) * (1.0 / limit);
+    fn floor(&self, theta: HermitianVariable, user: &UserForms, by_vectors: bool) -> ComplexExpression {
+        let mut row = theta.quadratic(&user.own) * (1.0 / user.limit);
         for other in &user.others {
             row += theta.quadratic(other) * -1.0;
         }
-        if let Some(sensing) = &user.sensing {
-            row += theta.inner(sensing) * -1.0;
+        match &user.sensing {
+            Some(_) if by_vectors => user.sensing_factor.iter().for_each(|f| row += theta.quadratic(f) * -1.0),
+            Some(sensing) => row += theta.inner(sensing) * -1.0,
+            None => {}
         }
         row
     }
@@ -299,6 +335,15 @@ impl AtTransmit {
             Goal::Ratio => None,
         }
     }
+}
+
+/// Vectors whose outer products add to a positive semidefinite matrix, up to rounding.
+fn factor_of(matrix: &Matrix) -> Vec<Vec<C>> {
+    let eigen = matrix.clone().symmetric_eigen();
+    let least = eigen.eigenvalues.max() * f64::EPSILON;
+    let pairs = eigen.eigenvalues.iter().zip(eigen.eigenvectors.column_iter());
+    let kept = pairs.filter(|(value, _)| **value > least);
+    kept.map(|(value, vector)| vector.iter().map(|x| x * value.sqrt()).collect()).collect()
 }
 
 impl Lift for AtTransmit {
