@@ -55,6 +55,8 @@ pub struct Location {
     pub sha256: String,
     /// How it is reached.
     pub tier: Tier,
+    /// The program that runs the file; none where the file is a program itself.
+    pub interpreter: Option<String>,
     /// What its process may use.
     pub limits: Limits,
 }
@@ -79,6 +81,7 @@ impl Location {
             (true, false) => Tier::Worker,
         };
         let path = std::path::absolute(path).map_err(|e| Error::file("find", path, e))?;
-        Ok(Self { path, sha256: found, tier, limits })
+        let interpreter = (extension == "py").then(|| "python3".to_string());
+        Ok(Self { path, sha256: found, tier, interpreter, limits })
     }
 }
