@@ -13,6 +13,7 @@ mod evaluate;
 mod list;
 mod new;
 mod plot;
+mod plugin;
 mod run;
 mod schema;
 mod setting;
@@ -54,6 +55,7 @@ enum Command {
     New(new::Arguments),
     Plot(plot::Arguments),
     Cite(cite::Arguments),
+    Plugin(plugin::Arguments),
 }
 
 impl Command {
@@ -73,6 +75,7 @@ impl Command {
             Self::New(arguments) => new::run(&arguments),
             Self::Plot(arguments) => plot::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
+            Self::Plugin(arguments) => plugin::run(&arguments),
         }
         .map(|()| true)
     }
@@ -135,6 +138,7 @@ fn cancel_on_interrupt() -> Cancel {
     let flag = cancel.clone();
     let handler = move || {
         if flag.is_set() {
+            crate::plugin::kill_all();
             std::process::exit(i32::from(INTERRUPTED));
         }
         flag.set();
