@@ -140,7 +140,9 @@ impl Backend for Remote {
 
     fn resources(&self) -> Option<(u64, u64)> {
         let idle = self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.iter().map(Process::resources).try_fold((0, 0), |(memory, files), of| Some((memory + of?.0, files + of?.1)))
+        idle.iter()
+            .map(Process::resources)
+            .try_fold((0, 0), |(memory, files), of| Some((memory + of?.0, files + of?.1)))
     }
 
     fn log(&self) -> Option<&Log> {
