@@ -146,9 +146,7 @@ pub struct Problem {
     pub gradients: u32,
     /// Nothing yet.
     pub reserved: u32,
-    /// A design of the model's own to begin at, where it knows one, else null.
-    pub home: *const f64,
-    /// All of that, and the objective and limits by name, as a JSON object.
+    /// All of that, and the objective and limits by name, as a JSON object: the `problem` of the wire protocol.
     pub description: Text,
 }
 
@@ -168,6 +166,9 @@ pub struct Host {
     pub evaluate: unsafe extern "C" fn(user: *mut c_void, design: *const f64, length: usize, out: *mut Judged) -> Status,
     /// Judges `count` designs that stand one behind the other, `length` numbers in all.
     pub evaluate_batch: unsafe extern "C" fn(user: *mut c_void, designs: *const f64, length: usize, count: usize, out: *mut Judged) -> Status,
+    /// Judges a design, and writes by how much it misses each limit (relative to it, negative where it is held), one
+    /// number a limit.
+    pub evaluate_limits: unsafe extern "C" fn(user: *mut c_void, design: *const f64, length: usize, out: *mut Judged, misses: *mut f64) -> Status,
     /// Objective and its gradient, the limits as `values <= 0` (relative violations) and their Jacobian, row-major.
     /// `values` and `jacobian` may be null. `UNSUPPORTED` where the problem gives none.
     pub gradient: unsafe extern "C" fn(user: *mut c_void, design: *const f64, length: usize, objective: *mut f64, gradient: *mut f64, values: *mut f64, jacobian: *mut f64) -> Status,
@@ -239,10 +240,6 @@ pub struct System {
     pub metrics: *const Metric,
     /// The number of metrics.
     pub metric_count: usize,
-    /// The scenario's name.
-    pub scenario: Text,
-    /// The drawn system as the `instance` object of an instance file, in JSON.
-    pub instance: Text,
 }
 
 /// What a library offers: returned by its function `isacopt_plugin`, constant while the program runs.
@@ -257,20 +254,21 @@ pub struct Plugin {
     pub reserved: u32,
     /// The size of this table in bytes.
     pub struct_size: usize,
-    /// The manifest: a JSON object that names the solvers and metrics, and describes their parameters.
+    /// The manifest: a JSON object that names the solvers and metrics, and describes their parameters; see
+    /// docs/plugin-protocol.md.
     pub manifest: Text,
-    /// Refuses parameters out of their range. May be null.
+    /// Refuses parameters out of their range, before anything runs. May be null.
     pub solver_check: Option<unsafe extern "C" fn(index: u32, parameters: Text, message: *mut Message) -> Status>,
     /// Sets out on a problem with parameters (a JSON object), at a start or (null) wherever it likes. Gives a handle.
     pub solver_begin: Option<unsafe extern "C" fn(index: u32, host: *const Host, parameters: Text, start: *const f64, length: usize, run: *mut *mut c_void, message: *mut Message) -> Status>,
     /// One iteration.
     pub solver_step: Option<unsafe extern "C" fn(run: *mut c_void, host: *const Host, report: *mut StepReport, message: *mut Message) -> Status>,
-    /// Writes the best design so far.
+    /// Writes the best design so far. Called after `solver_begin` and after each step.
     pub solver_best: Option<unsafe extern "C" fn(run: *mut c_void, design: *mut f64, length: usize, message: *mut Message) -> Status>,
     /// Frees a handle of `solver_begin`.
     pub solver_end: Option<unsafe extern "C" fn(run: *mut c_void)>,
-    /// Prepares a metric for a system, with parameters (a JSON object). Gives a handle.
-    pub metric_begin: Option<unsafe extern "C" fn(index: u32, system: *const System, parameters: Text, metric: *mut *mut c_void, message: *mut Message) -> Status>,
+    /// Prepares a metric for a system. Gives a handle.
+    pub metric_begin: Option<unsafe extern "C" fn(index: u32, system: *const System, metric: *mut *mut c_void, message: *mut Message) -> Status>,
     /// The metric's values for a design. `values` holds the needed metrics one behind the other.
     pub metric_value: Option<unsafe extern "C" fn(metric: *const c_void, design: *const f64, length: usize, values: *const f64, value_count: usize, out: *mut f64, out_count: usize, message: *mut Message) -> Status>,
     /// Frees a handle of `metric_begin`.

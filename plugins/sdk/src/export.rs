@@ -13,7 +13,7 @@ use crate::solver::{self, AnyRun, AnySolver, Solver, Step};
 use crate::{Error, Result, manifest};
 
 type ReadSolver = fn(&str) -> Result<Box<dyn AnySolver>>;
-type BeginMetric = unsafe fn(&str, &abi::System) -> Result<Box<dyn AnyMetric>>;
+type BeginMetric = unsafe fn(&abi::System) -> Result<Box<dyn AnyMetric>>;
 
 /// What a library offers; [`plugin!`](crate::plugin) builds it.
 pub struct Offer {
@@ -225,13 +225,12 @@ unsafe extern "C" fn solver_end(run: *mut c_void) {
 unsafe extern "C" fn metric_begin(
     index: u32,
     system: *const abi::System,
-    parameters: Text,
     metric: *mut *mut c_void,
     message: *mut Message,
 ) -> Status {
     unsafe {
         guard(message, || {
-            let begun: MetricHandle = entry(|r| &r.metrics, index)?(text(&parameters), &*system)?;
+            let begun: MetricHandle = entry(|r| &r.metrics, index)?(&*system)?;
             *metric = Box::into_raw(Box::new(begun)).cast();
             Ok(())
         })

@@ -129,11 +129,6 @@ impl<'a> Problem<'a> {
         (0..self.0.block_count).map(|i| unsafe { block(self.0.blocks, self.0.block_size, i) }).collect()
     }
 
-    /// A design of the model's own to begin at, where it knows one.
-    pub fn home(&self) -> Option<&'a [f64]> {
-        (!self.0.home.is_null()).then(|| unsafe { slice(self.0.home, self.0.coordinates) })
-    }
-
     /// All of that, and the objective and limits by name, as JSON.
     pub fn description(&self) -> &'a str {
         text(&self.0.description)
@@ -210,6 +205,18 @@ impl<'a> Host<'a> {
         self.done(unsafe { evaluate(self.raw.user, designs.as_ptr(), designs.len(), out.len(), out.as_mut_ptr()) })
     }
 
+    /// Judges a design, and writes by how much it misses each limit: relative to it, negative where it is held.
+    pub fn evaluate_limits(&mut self, design: &[f64], misses: &mut [f64]) -> Result<Judged> {
+        let mut out = Judged { objective: f64::NAN, violation: f64::INFINITY };
+        if misses.len() != self.problem.limits() {
+            return Err(Error::Failed(format!("room for {} of {} limits", misses.len(), self.problem.limits())));
+        }
+        let evaluate = self.raw.evaluate_limits;
+        let misses = misses.as_mut_ptr();
+        self.done(unsafe { evaluate(self.raw.user, design.as_ptr(), design.len(), &raw mut out, misses) })?;
+        Ok(out)
+    }
+
     /// Derivatives at a design, written into `out`.
     pub fn gradient(&mut self, design: &[f64], out: &mut Gradient) -> Result<()> {
         let (n, rows) = (self.problem.coordinates(), self.problem.limits());
@@ -255,12 +262,9 @@ impl<'a> Host<'a> {
         self.done(unsafe { (self.raw.random_design)(self.raw.user, design.as_mut_ptr(), design.len()) })
     }
 
-    /// Where to begin: the given start, else the model's own design, else a random one; projected.
+    /// Where to begin: the given start, else a random design.
     pub fn first_design(&mut self, start: Option<&[f64]>) -> Result<Vec<f64>> {
-        let Some(known) = start.or(self.problem.home()) else { return self.random_design() };
-        let mut design = known.to_vec();
-        self.project(&mut design)?;
-        Ok(design)
+        start.map_or_else(|| self.random_design(), |start| Ok(start.to_vec()))
     }
 
     /// A number of the run's random stream, uniform in [0, 1).

@@ -7,7 +7,7 @@ use crate::metric::Metric;
 use crate::solver::Solver;
 
 /// What a problem must offer for a solver to run on it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Requires {
     /// Capabilities that must all be there: `gradient`, `feasibility`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -16,6 +16,14 @@ pub struct Requires {
     pub continuous: bool,
     /// Whether every free block must be discrete.
     pub discrete: bool,
+    /// Whether the model may prove infeasibility first, and then the solver does not begin.
+    pub screened: bool,
+}
+
+impl Default for Requires {
+    fn default() -> Self {
+        Self { capabilities: Vec::new(), continuous: false, discrete: false, screened: true }
+    }
 }
 
 impl Requires {
@@ -79,21 +87,19 @@ pub(crate) fn solver<S: Solver>() -> Value {
         "name": S::NAME,
         "description": description(&schema),
         "parameters": schema,
-        "requires": S::requires(),
-        "stop_rules": S::stop_rules(),
-        "references": S::references(),
+        "needs": S::requires(),
+        "start": S::STARTS,
+        "stop": S::stop_rules(),
     })
 }
 
 /// A metric's entry.
 pub(crate) fn metric<M: Metric>() -> Value {
-    let schema = Value::from(schemars::schema_for!(M));
     json!({
         "name": M::NAME,
         "unit": M::UNIT,
         "direction": M::DIRECTION,
-        "needs": M::needs(),
-        "description": description(&schema),
-        "parameters": schema,
+        "needs": M::NEEDS,
+        "description": M::DESCRIPTION,
     })
 }

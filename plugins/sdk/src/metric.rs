@@ -1,48 +1,37 @@
 //! The trait of a metric.
 
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-
+use crate::Result;
 use crate::abi;
 use crate::host::{Block, block, text};
 use crate::manifest::Direction;
-use crate::{Error, Result};
 
-/// A metric's parameters, and how it is computed: one number of a design. A problem may limit it, or seek it.
-pub trait Metric: Default + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+/// A metric: one number of a design. A problem may limit it, or seek it.
+pub trait Metric: Sized + Send + Sync + 'static {
     /// Its name.
     const NAME: &'static str;
     /// Its unit; `"1"` for none.
     const UNIT: &'static str;
     /// Which way it gets better, where one is.
     const DIRECTION: Option<Direction>;
+    /// The formula in words, and its source.
+    const DESCRIPTION: &'static str;
+    /// The system's own metrics that it is made of, by name. A system without one of them does not have this metric.
+    const NEEDS: &'static [&'static str];
 
-    /// What it keeps of a system between designs; `()` for nothing.
-    type State: Send + Sync + 'static;
+    /// Prepares it for a system.
+    fn begin(system: &System) -> Result<Self>;
 
-    /// The system's own metrics that it is made of, by name.
-    fn needs() -> &'static [&'static str] {
-        &[]
-    }
-
-    /// Prepares for a system.
-    fn begin(&self, system: &System) -> Result<Self::State>;
-
-    /// Its value for a design. Called by several threads at once.
-    fn value(&self, state: &Self::State, design: &[f64], needed: &Measured) -> Result<f64>;
+    /// Its value for a design. Called by several threads at once. Not a number where it is undefined.
+    fn value(&self, design: &[f64], needed: &Measured) -> Result<f64>;
 }
 
-/// A system model as a metric meets it.
+/// A system as a metric meets it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct System {
-    /// The scenario's name.
-    pub scenario: String,
-    /// The drawn system as the `instance` object of an instance file.
-    pub instance: Value,
     /// The blocks of a design.
     pub blocks: Vec<Block>,
-    /// The number of values of each needed metric.
-    pub lengths: Vec<usize>,
+    /// The name and the number of values of each needed metric.
+    pub metrics: Vec<(String, usize)>,
 }
 
 impl System {
@@ -50,32 +39,32 @@ impl System {
     ///
     /// # Safety
     /// The pointers of the table must hold as the interface says.
-    pub(crate) unsafe fn read(raw: &abi::System) -> Result<Self> {
-        let instance = text(&raw.instance);
+    unsafe fn read(raw: &abi::System) -> Self {
         let blocks = (0..raw.block_count).map(|i| unsafe { block(raw.blocks, raw.block_size, i) }).collect();
         let metrics = (0..raw.metric_count).map(|i| {
             // The host may know longer entries than this crate.
             let place = raw.metrics.cast::<u8>().wrapping_add(i * raw.metric_size);
-            unsafe { (*place.cast::<abi::Metric>()).length }
+            let metric = unsafe { &*place.cast::<abi::Metric>() };
+            (text(&metric.id).to_string(), metric.length)
         });
-        Ok(Self {
-            scenario: text(&raw.scenario).to_string(),
-            instance: serde_json::from_str(instance).map_err(|e| Error::Failed(e.to_string()))?,
-            blocks,
-            lengths: metrics.collect(),
-        })
+        Self { blocks, metrics: metrics.collect() }
     }
 }
 
-/// The values of the needed metrics, in the order of [`Metric::needs`].
+/// The values of the needed metrics, in the order of [`Metric::NEEDS`].
 pub struct Measured<'a> {
     values: &'a [f64],
     lengths: &'a [usize],
 }
 
-impl Measured<'_> {
+impl<'a> Measured<'a> {
+    /// Values one behind the other, and how many each metric has: for tests.
+    pub fn new(values: &'a [f64], lengths: &'a [usize]) -> Self {
+        Self { values, lengths }
+    }
+
     /// All values of the needed metric of that index.
-    pub fn get(&self, index: usize) -> &[f64] {
+    pub fn get(&self, index: usize) -> &'a [f64] {
         let first: usize = self.lengths.iter().take(index).sum();
         &self.values[first..first + self.lengths[index]]
     }
@@ -93,28 +82,28 @@ pub(crate) trait AnyMetric: Send + Sync {
 
 struct Prepared<M: Metric> {
     metric: M,
-    state: M::State,
     lengths: Vec<usize>,
     coordinates: usize,
 }
 
 impl<M: Metric> AnyMetric for Prepared<M> {
     fn value(&self, design: &[f64], values: &[f64], out: &mut [f64]) -> Result<()> {
-        let (wanted, [out]) = (self.lengths.iter().sum::<usize>(), out) else {
-            return Err("a metric of this library is one number".into());
-        };
-        if values.len() != wanted || design.len() != self.coordinates {
+        let [out] = out else { return Err("a metric of this library is one number".into()) };
+        if values.len() != self.lengths.iter().sum::<usize>() || design.len() != self.coordinates {
             return Err("the design or the values have another length than the system".into());
         }
-        *out = self.metric.value(&self.state, design, &Measured { values, lengths: &self.lengths })?;
+        *out = self.metric.value(design, &Measured { values, lengths: &self.lengths })?;
         Ok(())
     }
 }
 
 /// A metric prepared for a system.
-pub(crate) unsafe fn begin<M: Metric>(parameters: &str, raw: &abi::System) -> Result<Box<dyn AnyMetric>> {
-    let metric: M = crate::solver::parse(parameters)?;
-    let system = unsafe { System::read(raw)? };
-    let state = metric.begin(&system)?;
-    Ok(Box::new(Prepared { metric, state, lengths: system.lengths, coordinates: raw.coordinates }))
+///
+/// # Safety
+/// The pointers of the table must hold as the interface says.
+pub(crate) unsafe fn begin<M: Metric>(raw: &abi::System) -> Result<Box<dyn AnyMetric>> {
+    let system = unsafe { System::read(raw) };
+    let metric = M::begin(&system)?;
+    let lengths = system.metrics.iter().map(|(_, length)| *length).collect();
+    Ok(Box::new(Prepared { metric, lengths, coordinates: raw.coordinates }))
 }

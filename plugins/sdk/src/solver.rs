@@ -12,6 +12,9 @@ pub trait Solver: Default + DeserializeOwned + JsonSchema + Send + Sync + 'stati
     /// Its name: its `type` in a config.
     const NAME: &'static str;
 
+    /// Whether it is given the problem's own start where the config names none.
+    const STARTS: bool = true;
+
     /// A run at work.
     type State: Send + 'static;
 
@@ -23,11 +26,6 @@ pub trait Solver: Default + DeserializeOwned + JsonSchema + Send + Sync + 'stati
     /// The stopping rules that apply where a config gives none.
     fn stop_rules() -> StopRules {
         StopRules::default()
-    }
-
-    /// What to cite, each as BibTeX or a DOI.
-    fn references() -> &'static [&'static str] {
-        &[]
     }
 
     /// Refuses parameters out of their range, in words.

@@ -126,7 +126,6 @@ impl Bench {
             repairs: 0,
             gradients: 0,
             reserved: 0,
-            home: std::ptr::null(),
             description: words("{}"),
         };
         Self { problem, _blocks: blocks, _free: free, _shape: shape }
@@ -167,6 +166,7 @@ impl Desk<'_> {
             problem: &raw const bench.problem,
             evaluate,
             evaluate_batch,
+            evaluate_limits,
             gradient,
             repair,
             project,
@@ -219,6 +219,20 @@ unsafe extern "C" fn evaluate_batch(
         unsafe { *out.add(i) = (desk.toy.judge)(design) };
     }
     abi::OK
+}
+
+unsafe extern "C" fn evaluate_limits(
+    user: *mut c_void,
+    design: *const f64,
+    length: usize,
+    out: *mut Judged,
+    misses: *mut f64,
+) -> Status {
+    unsafe {
+        let status = evaluate(user, design, length, out);
+        *misses = (*out).violation;
+        status
+    }
 }
 
 unsafe extern "C" fn gradient(
