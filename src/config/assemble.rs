@@ -18,6 +18,7 @@ use crate::driver::StopRules;
 use crate::error::InputError;
 use crate::instance::found;
 use crate::model::{Baseline, SystemModel};
+use crate::plugin::Plugin;
 
 /// What every cell is read with.
 pub struct Context<'a> {
@@ -27,6 +28,7 @@ pub struct Context<'a> {
     pub monte_carlo: (Option<Simulate>, Option<Estimate>),
     pub instances: Option<System>,
     pub baselines: Vec<Arc<dyn Baseline>>,
+    pub plugins: Arc<[Plugin]>,
 }
 
 impl Context<'_> {
@@ -255,7 +257,7 @@ impl Context<'_> {
                 mistakes.push(InputError::new(place, found(table), "a table with a `type`"));
                 continue;
             };
-            match SolverConfig::from_table(&self.with_paths(table), &place, &self.baselines) {
+            match SolverConfig::with_plugins(&self.with_paths(table), &place, &self.baselines, &self.plugins) {
                 Ok(solver) => {
                     if solvers.iter().any(|s| s.label == solver.label) {
                         let key = if table.contains_key("label") { "label" } else { "type" };
@@ -310,6 +312,10 @@ fn solver_section(solver: &SolverConfig, given: Map<String, Value>) -> Map<Strin
     section.extend(driver.map(|(key, value)| (key.clone(), value.clone())));
     let parameters = match serde_json::to_value(solver.optimizer.as_ref()) {
         Ok(Value::Object(own)) if own.get("type") == Some(&solver.type_name.as_str().into()) => own,
+        Ok(Value::Object(mut own)) if solver.plugin.is_some() => match own.remove("parameters") {
+            Some(Value::Object(parameters)) => parameters,
+            _ => given,
+        },
         _ => given,
     };
     for (key, value) in without_nulls(parameters) {

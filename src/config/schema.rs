@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::figure::figure_schema;
+use super::plugin::PluginConfig;
 use super::solver::DRIVER_KEYS;
 use crate::driver::StopRules;
 use crate::error::Result;
@@ -42,6 +43,7 @@ pub fn config_schema() -> Result<Value> {
             methods.push(tagged(named.name, schema, &driver));
         }
     }
+    let plugin = hoist("plugin", schemars::schema_for!(PluginConfig).as_value(), &mut definitions);
     let limit = json!({ "type": ["number", "string", "array"], "description":
         "The limit: a number, text with a unit, or a list with one an entry of the metric." });
     Ok(json!({
@@ -72,6 +74,8 @@ pub fn config_schema() -> Result<Value> {
                     })),
                 },
             })),
+            "plugin": { "description": "Files that further solvers, metrics and models are loaded from.", "type": "array",
+                "items": plugin },
             "solver": { "description": "The solvers to compare.", "type": "array", "items": { "oneOf": methods } },
             "metric": { "description": "Figures of your own.", "type": "array", "items": metric() },
             "sweep": {

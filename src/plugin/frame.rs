@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(bytes.len() % 8, 0);
         let mut stream = bytes.as_slice();
         let read = Frame::read(&mut stream).unwrap().unwrap();
-        assert_eq!((read.kind(), read.header), ("evaluate", sent.header));
+        assert_eq!((read.kind(), &read.header), ("evaluate", &sent.header));
         assert!(read.payload.iter().zip(numbers).all(|(a, b)| a.to_bits() == b.to_bits()));
         assert_eq!(Frame::read(&mut stream).unwrap().unwrap().kind(), "end");
         assert_eq!(Frame::read(&mut stream).unwrap(), None);

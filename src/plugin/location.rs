@@ -55,6 +55,8 @@ pub struct Location {
     pub sha256: String,
     /// How it is reached.
     pub tier: Tier,
+    /// The program that runs the file; none where the file is a program itself.
+    pub interpreter: Option<String>,
     /// What its process may use.
     pub limits: Limits,
 }
@@ -65,8 +67,7 @@ impl Location {
     /// # Errors
     /// Where it cannot be read, or its hash is not the one that is given.
     pub fn new(path: &Path, trusted: bool, sha256: Option<&str>, limits: Limits) -> Result<Self> {
-        let content = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
-        let found: String = Sha256::digest(&content).iter().map(|b| format!("{b:02x}")).collect();
+        let found = hash(path)?;
         if let Some(wanted) = sha256.filter(|wanted| !wanted.eq_ignore_ascii_case(&found)) {
             let allowed = format!("a file with the hash {wanted}: check what changed it, or correct the hash");
             return Err(InputError::new("sha256", format!("{} with the hash {found}", path.display()), allowed).into());
@@ -79,6 +80,23 @@ impl Location {
             (true, false) => Tier::Worker,
         };
         let path = std::path::absolute(path).map_err(|e| Error::file("find", path, e))?;
-        Ok(Self { path, sha256: found, tier, limits })
+        let interpreter = (extension == "py").then(|| "python3".to_string());
+        Ok(Self { path, sha256: found, tier, interpreter, limits })
     }
+}
+
+impl Location {
+    /// Whether the file is still the one that was looked at; else the reason.
+    pub(super) fn unchanged(&self) -> Result<(), String> {
+        match hash(&self.path) {
+            Ok(now) if now == self.sha256 => Ok(()),
+            Ok(_) => Err("its file was changed since it was loaded".into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn hash(path: &Path) -> Result<String> {
+    let content = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
+    Ok(Sha256::digest(&content).iter().map(|b| format!("{b:02x}")).collect())
 }

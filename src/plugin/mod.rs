@@ -7,9 +7,12 @@
 
 pub mod desk;
 pub mod frame;
-pub mod manifest;
 mod location;
+mod log;
+pub mod manifest;
 mod parameters;
+mod process;
+mod remote;
 mod solver;
 
 use std::fmt;
@@ -18,9 +21,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use desk::Desk;
+pub use process::kill_all;
 pub use location::{Limits, Location, Tier};
 pub use manifest::{Manifest, OfferedMetric, OfferedModel, OfferedSolver};
 pub use parameters::Parameters;
+pub use log::Log;
+pub use remote::Drawing;
 pub use solver::PluginSolver;
 
 use crate::design::Design;
@@ -53,6 +59,17 @@ pub trait Backend: Send + Sync {
     /// Sets one of its solvers to work. The iterate serves the plugin's requests at a [`Desk`], and a step ends at the
     /// plugin's next report. Errors of the plugin are [`Error::Plugin`].
     fn begin(&self, solve: Solve) -> Result<Box<dyn Iterate>>;
+
+    /// Puts one question of the wire protocol to it, about a metric or about a system that it draws, and gives its answer.
+    fn ask(&self, _system: Option<&Drawing>, header: &Value, _payload: &[f64]) -> Result<frame::Frame> {
+        let kind = header.get("type").and_then(Value::as_str).unwrap_or_default().to_string();
+        Err(Error::Plugin { plugin: self.manifest().name.clone(), reason: format!("it does not serve `{kind}`") })
+    }
+
+    /// Where its standard error goes; none where it has none of its own.
+    fn log(&self) -> Option<&Log> {
+        None
+    }
 }
 
 /// A plugin that is loaded: where it is from, what it offers, and the way to reach it.
@@ -100,8 +117,8 @@ impl Plugin {
 /// The way to reach a plugin, by its tier.
 fn connect(location: &Location) -> Result<Arc<dyn Backend>> {
     match location.tier {
-        Tier::Process => Err(location.error("processes are not served yet")),
-        Tier::Library | Tier::Worker => Err(location.error("shared libraries are not served yet")),
+        Tier::Process | Tier::Worker => Ok(Arc::new(remote::Remote::connect(location)?)),
+        Tier::Library => Err(location.error("shared libraries inside isacopt are not served yet")),
     }
 }
 

@@ -12,4 +12,4 @@
 mod record;
 
 pub(crate) use record::read_lines;
-pub use record::{ObjectiveValue, RunFolder, RunRecord, Timing, read_trace, write_trace};
+pub use record::{ObjectiveValue, PluginOrigin, RunFolder, RunRecord, Timing, read_trace, write_trace};

@@ -17,7 +17,8 @@ use crate::driver::Run;
 use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::optimizer::Cancel;
-use crate::results::{ObjectiveValue, RunRecord};
+use crate::plugin::Plugin;
+use crate::results::{ObjectiveValue, PluginOrigin, RunRecord};
 use crate::structure::ProvenBound;
 use crate::trace::{Outcome, Status};
 
@@ -267,6 +268,7 @@ impl<'a> Shared<'a> {
             instance: None,
             solver: String::new(),
             type_name: String::new(),
+            plugin: self.cell(run).solvers[run.solver].plugin.as_ref().map(origin),
             status: outcome.status,
             reason: outcome.reason.clone(),
             objective,
@@ -282,6 +284,18 @@ impl<'a> Shared<'a> {
             certificate: outcome.certificate.clone(),
         };
         placed(self.plan, run, &record)
+    }
+}
+
+/// Where a plugin is from, for the record.
+fn origin(plugin: &Plugin) -> PluginOrigin {
+    let (location, manifest) = (plugin.location(), plugin.manifest());
+    PluginOrigin {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        path: location.path.display().to_string(),
+        sha256: location.sha256.clone(),
+        tier: location.tier.name().into(),
     }
 }
 

@@ -194,7 +194,11 @@ fn solver_determinants(cell: &Cell, index: usize) -> Result<Value> {
         let content = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
         own.insert("file".into(), hex(&Sha256::digest(content)).into());
     }
-    Ok(json!({ "parameters": own, "start": solver.start, "rules": solver.rules }))
+    let mut all = json!({ "parameters": own, "start": solver.start, "rules": solver.rules });
+    if let Some(plugin) = &solver.plugin {
+        all["plugin"] = plugin.location().sha256.clone().into();
+    }
+    Ok(all)
 }
 
 /// The address of what a value determines.
