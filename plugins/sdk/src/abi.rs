@@ -42,6 +42,8 @@ pub const STEP_CONVERGED: u32 = 1;
 pub const STEP_STUCK: u32 = 2;
 /// The iterates left the finite numbers; the message says how.
 pub const STEP_DIVERGED: u32 = 3;
+/// The best design is proven optimal, by a bound that it attains.
+pub const STEP_OPTIMAL: u32 = 4;
 
 /// Real, 0 or more.
 pub const DOMAIN_NON_NEGATIVE: u32 = 0;
@@ -214,8 +216,6 @@ pub struct StepReport {
 pub struct Metric {
     /// Its name.
     pub id: Text,
-    /// Its unit.
-    pub unit: Text,
     /// The number of its values.
     pub length: usize,
 }
@@ -257,8 +257,6 @@ pub struct Plugin {
     /// The manifest: a JSON object that names the solvers and metrics, and describes their parameters; see
     /// docs/plugin-protocol.md.
     pub manifest: Text,
-    /// Refuses parameters out of their range, before anything runs. May be null.
-    pub solver_check: Option<unsafe extern "C" fn(index: u32, parameters: Text, message: *mut Message) -> Status>,
     /// Sets out on a problem with parameters (a JSON object), at a start or (null) wherever it likes. Gives a handle.
     pub solver_begin: Option<unsafe extern "C" fn(index: u32, host: *const Host, parameters: Text, start: *const f64, length: usize, run: *mut *mut c_void, message: *mut Message) -> Status>,
     /// One iteration.

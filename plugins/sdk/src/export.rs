@@ -73,7 +73,6 @@ pub fn table(make: fn() -> Offer) -> *const Plugin {
                 reserved: 0,
                 struct_size: size_of::<Plugin>(),
                 manifest: Text { data: manifest.as_ptr(), length: manifest.len() },
-                solver_check: Some(solver_check),
                 solver_begin: Some(solver_begin),
                 solver_step: Some(solver_step),
                 solver_best: Some(solver_best),
@@ -139,15 +138,6 @@ fn entry<T: Copy>(all: impl Fn(&Registry) -> &Vec<T>, index: u32) -> Result<T> {
 type RunHandle = Box<dyn AnyRun>;
 type MetricHandle = Box<dyn AnyMetric>;
 
-unsafe extern "C" fn solver_check(index: u32, parameters: Text, message: *mut Message) -> Status {
-    unsafe {
-        guard(message, || {
-            let solver = entry(|r| &r.solvers, index)?(text(&parameters))?;
-            solver.check().map_err(Error::Refused)
-        })
-    }
-}
-
 unsafe extern "C" fn solver_begin(
     index: u32,
     host: *const abi::Host,
@@ -183,6 +173,7 @@ unsafe extern "C" fn solver_step(
             let outcome = match run.step(&mut Host::new(&*host))? {
                 Step::Advanced => abi::STEP_ADVANCED,
                 Step::Converged => abi::STEP_CONVERGED,
+                Step::Optimal => abi::STEP_OPTIMAL,
                 Step::Stuck(why) => {
                     say(message, &why);
                     abi::STEP_STUCK

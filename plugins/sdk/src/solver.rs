@@ -55,6 +55,8 @@ pub enum Step {
     Advanced,
     /// The method's own test says that it is done.
     Converged,
+    /// The best design is proven optimal: it attains [`Solver::bound`].
+    Optimal,
     /// No further step is possible, for this reason.
     Stuck(String),
     /// The iterates left the finite numbers.
