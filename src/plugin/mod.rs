@@ -6,10 +6,13 @@
 //! and a plugin that misbehaves fails its own run with the reason.
 
 pub mod desk;
+mod drawn;
 pub mod frame;
 mod location;
 mod log;
 pub mod manifest;
+mod metric;
+mod model;
 mod parameters;
 mod process;
 mod remote;
@@ -26,6 +29,8 @@ pub use location::{Limits, Location, Tier};
 pub use manifest::{Manifest, OfferedMetric, OfferedModel, OfferedSolver};
 pub use parameters::Parameters;
 pub use log::Log;
+pub use metric::PluginMetric;
+pub use model::PluginScenario;
 pub use remote::Drawing;
 pub use solver::PluginSolver;
 
@@ -65,6 +70,9 @@ pub trait Backend: Send + Sync {
         let kind = header.get("type").and_then(Value::as_str).unwrap_or_default().to_string();
         Err(Error::Plugin { plugin: self.manifest().name.clone(), reason: format!("it does not serve `{kind}`") })
     }
+
+    /// A system that nobody asks about any more.
+    fn forget(&self, _system: &Drawing) {}
 
     /// Where its standard error goes; none where it has none of its own.
     fn log(&self) -> Option<&Log> {
@@ -111,6 +119,11 @@ impl Plugin {
     /// The way to reach it.
     pub fn backend(&self) -> &dyn Backend {
         self.backend.as_ref()
+    }
+
+    /// The same, for those who outlive the plugin's config.
+    pub fn backend_shared(&self) -> Arc<dyn Backend> {
+        Arc::clone(&self.backend)
     }
 }
 

@@ -78,7 +78,16 @@ impl Process {
                 command.env(name, value);
             }
         }
-        let mut child = command.spawn().map_err(|e| {
+        // A file that was just written may still be open in a process that is about to become another one.
+        let mut spawned = command.spawn();
+        for _ in 0..50 {
+            match &spawned {
+                Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => std::thread::sleep(Duration::from_millis(10)),
+                _ => break,
+            }
+            spawned = command.spawn();
+        }
+        let mut child = spawned.map_err(|e| {
             let hint = match e.kind() {
                 ErrorKind::PermissionDenied => ": is it executable?",
                 ErrorKind::NotFound => ": is the program in its first line, or the interpreter, installed?",

@@ -126,6 +126,13 @@ impl Backend for Remote {
         ask().map_err(|why: String| self.error(why))
     }
 
+    fn forget(&self, system: &Drawing) {
+        let mut idle = self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let header = json!({ "type": "forget", "id": system.id });
+        // One that does not answer is of no further use.
+        idle.retain_mut(|process| !process.drawn.remove(&system.id) || process.ask(&header, &[]).is_ok());
+    }
+
     fn log(&self) -> Option<&Log> {
         Some(&self.shared.log)
     }

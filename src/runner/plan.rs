@@ -96,6 +96,10 @@ impl Plan {
                 (0..cell.solvers.len()).map(|i| solver_determinants(cell, i)).collect::<Result<_>>()?;
             for trial in 0..plan.experiment.trials {
                 let mut system = determinants(cell, plan.experiment.seed, trial);
+                let plugins = cell.plugin_hashes();
+                if !plugins.is_empty() {
+                    system["plugins"] = json!(plugins);
+                }
                 if let Some(monte_carlo) = monte_carlo::determinants(&plan.experiment) {
                     system["monte_carlo"] = monte_carlo;
                 }
