@@ -13,6 +13,7 @@ mod evaluate;
 mod list;
 mod new;
 mod plot;
+mod plugin_worker;
 mod run;
 mod schema;
 mod setting;
@@ -54,6 +55,7 @@ enum Command {
     New(new::Arguments),
     Plot(plot::Arguments),
     Cite(cite::Arguments),
+    PluginWorker(plugin_worker::Arguments),
 }
 
 impl Command {
@@ -73,6 +75,7 @@ impl Command {
             Self::New(arguments) => new::run(&arguments),
             Self::Plot(arguments) => plot::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
+            Self::PluginWorker(arguments) => plugin_worker::run(&arguments),
         }
         .map(|()| true)
     }

@@ -250,6 +250,10 @@ impl Session {
             };
             let spent = self.desk.evaluations() - before;
             match frame.kind() {
+                "report" if frame.header.get("within") == Some(&Value::Bool(true)) => {
+                    self.desk.report(&frame.payload, bound(&frame.header)?)?;
+                    self.lease.process()?.send(&json!({ "type": "go", "stop": budget.exhausted(spent) }), &[])?;
+                }
                 "report" => {
                     self.desk.report(&frame.payload, bound(&frame.header)?)?;
                     self.open = Some(Open::Report);
