@@ -118,6 +118,39 @@ tests! {
     a_program_that_ends_at_once_is_refused: is_refused("gone", "exit code 5");
 }
 
+/// Whoever does not listen to `stop` is left, whatever it says meanwhile.
+#[test]
+fn a_plugin_that_does_not_stop_is_stopped() {
+    let run = |name: &str, rules: StopRules, cancelled: bool| {
+        let path = misbehaving(name);
+        let plugin = load(&path).unwrap();
+        let solver = solver(&plugin, name);
+        let mut run = Run::new(&solver, toy::budget().problem(), RandomStream::solver(1, 0));
+        run.rules = rules;
+        let cancel = run.cancel.clone();
+        let canceller = std::thread::spawn(move || {
+            if cancelled {
+                std::thread::sleep(Duration::from_millis(500));
+                cancel.set();
+            }
+        });
+        let since = Instant::now();
+        let outcome = run.drive(&mut |_| ()).unwrap();
+        canceller.join().unwrap();
+        drop(plugin);
+        assert!(since.elapsed() < Duration::from_secs(10), "{name}: {:?}", since.elapsed());
+        nothing_is_left(&path);
+        std::fs::remove_file(&path).unwrap();
+        outcome
+    };
+    let seconds = StopRules { max_seconds: Some(0.5), ..StopRules::default() };
+    assert_eq!(run("chatty", seconds.clone(), false).status, Status::TimeLimit);
+    assert_eq!(run("chatty", StopRules::default(), true).status, Status::Interrupted);
+    assert_eq!(run("stubborn", seconds, false).status, Status::TimeLimit);
+    let outcome = run("stubborn", StopRules { max_evaluations: Some(100), ..StopRules::default() }, false);
+    assert_eq!((outcome.status, outcome.evaluations), (Status::EvaluationLimit, 100));
+}
+
 #[test]
 fn a_flood_of_words_is_bounded_and_costs_nothing() {
     let path = misbehaving("noise");
@@ -440,6 +473,28 @@ fn the_page_followed_literally_in_an_empty_folder_works_for_python() {
         "isacopt plugin list experiment.toml; isacopt plugin info my_search.py",
     );
     assert!(listed.0 && listed.1.contains("solver my_search") && listed.1.contains("sha256"), "{}", listed.1);
+}
+
+#[test]
+fn the_page_followed_literally_in_an_empty_folder_works_for_c() {
+    follow("## C, step by step", "my_c_solver");
+}
+
+/// Builds the SDK and what it needs: too long for every day.
+#[test]
+#[ignore = "takes a minute; the continuous integration runs it"]
+fn the_page_followed_literally_in_an_empty_folder_works_for_rust() {
+    follow("## Rust, step by step", "my_solver");
+}
+
+fn follow(heading: &str, name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/write-a-plugin.md")).unwrap();
+    let (fine, said) = shell(folder.path(), &block(&page, heading));
+    assert!(fine, "{said}");
+    for words in ["1000 solves leave nothing behind", "Passed", name, "9 runs done"] {
+        assert!(said.contains(words), "no {words} in\n{said}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod list;
 mod new;
 mod plot;
 mod plugin;
+mod plugin_worker;
 mod run;
 mod schema;
 mod setting;
@@ -56,6 +57,7 @@ enum Command {
     Plot(plot::Arguments),
     Cite(cite::Arguments),
     Plugin(plugin::Arguments),
+    PluginWorker(plugin_worker::Arguments),
 }
 
 impl Command {
@@ -76,6 +78,7 @@ impl Command {
             Self::Plot(arguments) => plot::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
             Self::Plugin(arguments) => plugin::run(&arguments),
+            Self::PluginWorker(arguments) => plugin_worker::run(&arguments),
         }
         .map(|()| true)
     }

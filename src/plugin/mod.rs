@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod desk;
 mod drawn;
 pub mod frame;
+pub mod library;
 mod location;
 mod log;
 pub mod manifest;
@@ -138,8 +139,12 @@ impl Plugin {
 /// The way to reach a plugin, by its tier.
 fn connect(location: &Location) -> Result<Arc<dyn Backend>> {
     match location.tier {
-        Tier::Process | Tier::Worker => Ok(Arc::new(remote::Remote::connect(location)?)),
-        Tier::Library => Err(location.error("shared libraries inside isacopt are not served yet")),
+        Tier::Process => Ok(Arc::new(remote::Remote::connect(location)?)),
+        Tier::Worker => {
+            library::look(location)?;
+            Ok(Arc::new(remote::Remote::connect(location)?))
+        }
+        Tier::Library => Ok(Arc::new(library::Library::open(location)?)),
     }
 }
 

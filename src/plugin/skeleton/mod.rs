@@ -1,5 +1,7 @@
 //! Plugins to begin with, one a language: the files that `isacopt plugin new` writes.
 
+mod libraries;
+
 /// The languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
@@ -22,19 +24,17 @@ pub struct Skeleton {
 
 /// The skeleton of a plugin of this name.
 pub fn of(language: Language, name: &str) -> Skeleton {
+    let capital = |(i, c): (usize, char)| if i == 0 { c.to_ascii_uppercase() } else { c };
+    let camel: String = name.split('_').flat_map(|word| word.chars().enumerate().map(capital)).collect();
     match language {
-        Language::Python => python(name),
-        // Filled in with the shared-library tier.
-        Language::Rust | Language::C => Skeleton { files: Vec::new(), steps: Vec::new() },
+        Language::Python => python(name, &camel),
+        Language::Rust => libraries::rust(name, &camel),
+        Language::C => libraries::c(name),
     }
 }
 
-fn python(name: &str) -> Skeleton {
-    let camel: String = name
-        .split('_')
-        .flat_map(|word| word.chars().enumerate().map(|(i, c)| if i == 0 { c.to_ascii_uppercase() } else { c }))
-        .collect();
-    let fill = |text: &str| text.replace("NAME", name).replace("Camel", &camel);
+fn python(name: &str, camel: &str) -> Skeleton {
+    let fill = |text: &str| text.replace("NAME", name).replace("Camel", camel);
     Skeleton {
         files: vec![
             (format!("{name}.py"), fill(include_str!("plugin.py.txt"))),
