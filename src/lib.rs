@@ -13,6 +13,7 @@ pub mod math;
 pub mod metric;
 pub mod model;
 pub mod optimizer;
+pub mod plugin;
 pub mod prelude;
 pub mod problem;
 pub mod radio;

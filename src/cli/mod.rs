@@ -15,6 +15,8 @@ mod list;
 mod new;
 mod plot;
 mod reproduce;
+mod plugin;
+mod plugin_worker;
 mod run;
 mod schema;
 mod setting;
@@ -60,6 +62,8 @@ enum Command {
     Compare(compare::Arguments),
     Table(table::Arguments),
     Reproduce(reproduce::Arguments),
+    Plugin(plugin::Arguments),
+    PluginWorker(plugin_worker::Arguments),
 }
 
 impl Command {
@@ -82,6 +86,8 @@ impl Command {
             Self::Cite(arguments) => cite::run(&arguments),
             Self::Compare(arguments) => compare::run(&arguments),
             Self::Table(arguments) => table::run(&arguments),
+            Self::Plugin(arguments) => plugin::run(&arguments),
+            Self::PluginWorker(arguments) => plugin_worker::run(&arguments),
         }
         .map(|()| true)
     }
@@ -144,6 +150,7 @@ fn cancel_on_interrupt() -> Cancel {
     let flag = cancel.clone();
     let handler = move || {
         if flag.is_set() {
+            crate::plugin::kill_all();
             std::process::exit(i32::from(INTERRUPTED));
         }
         flag.set();

@@ -11,6 +11,7 @@ use super::expression::MetricConfig;
 use super::claim::ClaimConfig;
 use super::figure::FigureConfig;
 use super::monte_carlo::{Estimate, Simulate};
+use super::plugin::load_plugins;
 use super::setting::set;
 use super::source::Source;
 use super::sweep::cells;
@@ -18,12 +19,14 @@ use super::system::{System, read_instances};
 use super::write::to_toml;
 use crate::error::{Error, InputError, Result};
 use crate::instance::found;
+use crate::plugin::Plugin;
 
 pub(super) const SECTIONS: [&str; 13] = [
     "name",
     "scenario",
     "instances",
     "problem",
+    "plugin",
     "solver",
     "metric",
     "sweep",
@@ -53,6 +56,8 @@ pub struct Experiment {
     pub simulate: Option<Simulate>,
     /// Mean square errors of estimators beside the bounds on them, where asked for.
     pub estimate: Option<Estimate>,
+    /// The plugins that it loads.
+    pub plugins: Arc<[Plugin]>,
     /// The figures of its report; they change no result.
     pub figures: Vec<FigureConfig>,
     /// What a paper says of it; they change no result.
@@ -137,7 +142,17 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let source = Arc::new(source);
     let instances = instances.map(System::Instances);
     let monte_carlo = (simulate.clone(), estimate.clone());
-    let mut context = Context { source: &source, folder, metrics, monte_carlo, instances, baselines: Vec::new() };
+    let (plugins, plugin_tables) = load_plugins(&tree, folder, &mut mistakes);
+    let plugins: Arc<[Plugin]> = plugins.into();
+    let mut context = Context {
+        source: &source,
+        folder,
+        metrics,
+        monte_carlo,
+        instances,
+        baselines: Vec::new(),
+        plugins: Arc::clone(&plugins),
+    };
     let base = context.base(&tree, seed, &mut mistakes);
     let (Some(base), true) = (base, mistakes.is_empty()) else {
         return Err(Error::Input(source.locate(mistakes)));
@@ -164,6 +179,9 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         let paths = files.iter().map(|f| glob::Pattern::escape(&absolute(&f.path).display().to_string()));
         resolved.insert("instances".into(), paths.collect());
     }
+    if !plugin_tables.is_empty() {
+        resolved.insert("plugin".into(), Value::Array(plugin_tables));
+    }
     resolved.extend(base.resolved);
     for (key, value) in [
         ("metric", Some(metrics_json(&context.metrics))),
@@ -178,7 +196,8 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let count =
         if tree.contains_key("instances") { json!({ "seed": seed }) } else { json!({ "count": trials, "seed": seed }) };
     resolved.insert("trials".into(), count);
-    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, figures, claims, resolved, notes: Vec::new() })
+    let notes = Vec::new();
+    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, plugins, figures, claims, resolved, notes })
 }
 
 fn metrics_json(metrics: &[MetricConfig]) -> Value {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::claim::claim_schema;
 use super::figure::figure_schema;
+use super::plugin::PluginConfig;
 use super::solver::DRIVER_KEYS;
 use crate::driver::StopRules;
 use crate::error::Result;
@@ -43,6 +44,9 @@ pub fn config_schema() -> Result<Value> {
             methods.push(tagged(named.name, schema, &driver));
         }
     }
+    systems.push(of_a_plugin("A system model of a plugin.", &systems, &json!({})));
+    methods.push(of_a_plugin("A solver of a plugin.", &methods, &driver));
+    let plugin = hoist("plugin", schemars::schema_for!(PluginConfig).as_value(), &mut definitions);
     let limit = json!({ "type": ["number", "string", "array"], "description":
         "The limit: a number, text with a unit, or a list with one an entry of the metric." });
     Ok(json!({
@@ -73,6 +77,8 @@ pub fn config_schema() -> Result<Value> {
                     })),
                 },
             })),
+            "plugin": { "description": "Files that further solvers, metrics and models are loaded from.", "type": "array",
+                "items": plugin },
             "solver": { "description": "The solvers to compare.", "type": "array", "items": { "oneOf": methods } },
             "metric": { "description": "Figures of your own.", "type": "array", "items": metric() },
             "sweep": {
@@ -141,6 +147,16 @@ fn hoist(name: &str, schema: &Value, definitions: &mut Map<String, Value>) -> Va
     schema
 }
 
+/// A table whose `type` is none of the known ones: the plugin that has it knows its keys.
+fn of_a_plugin(description: &str, known: &[Value], further: &Value) -> Value {
+    let names: Vec<&Value> = known.iter().map(|schema| &schema["properties"]["type"]["const"]).collect();
+    let mut properties = json!({ "type": { "type": "string", "not": { "enum": names } } });
+    if let (Some(properties), Some(further)) = (properties.as_object_mut(), further.as_object()) {
+        properties.extend(further.clone());
+    }
+    json!({ "description": description, "type": "object", "properties": properties, "required": ["type"] })
+}
+
 /// A table's schema with its `type` and further keys in front of its own.
 fn tagged(name: &str, mut schema: Value, further: &Value) -> Value {
     let mut properties = Map::new();
@@ -162,7 +178,11 @@ mod tests {
         let schema = config_schema().unwrap();
         let types = |alternatives: &Value| -> Vec<String> {
             let alternatives = alternatives["oneOf"].as_array().unwrap();
-            alternatives.iter().map(|a| a["properties"]["type"]["const"].as_str().unwrap().to_string()).collect()
+            let names = alternatives.iter().filter_map(|a| a["properties"]["type"]["const"].as_str());
+            let names: Vec<String> = names.map(str::to_string).collect();
+            // The last one stands for plugins.
+            assert_eq!(names.len() + 1, alternatives.len());
+            names
         };
         let systems = types(&schema["properties"]["scenario"]);
         assert!(scenarios().iter().all(|entry| systems.contains(&entry.name.to_string())), "{systems:?}");

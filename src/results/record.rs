@@ -45,6 +45,9 @@ pub struct RunRecord {
     /// The solver's type.
     #[serde(rename = "type")]
     pub type_name: String,
+    /// The plugin that the solver is from, where it is from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginOrigin>,
     /// How it ended.
     pub status: Status,
     /// Why, in words.
@@ -97,6 +100,21 @@ impl RunRecord {
         flatten(self.metrics.get(id)?.get("value")?, &mut entries)?;
         Some(entries)
     }
+}
+
+/// Where a plugin's solver is from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginOrigin {
+    /// The plugin's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The file.
+    pub path: String,
+    /// The file's SHA-256.
+    pub sha256: String,
+    /// How it was reached: `process`, `library` or `worker`.
+    pub tier: String,
 }
 
 /// What of a run depends on the machine.
@@ -242,6 +260,7 @@ mod tests {
             instance: None,
             solver: "SCA".into(),
             type_name: "sca".into(),
+            plugin: None,
             status: Status::Converged,
             reason: "tolerance".into(),
             objective: ObjectiveValue {

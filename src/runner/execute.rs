@@ -17,7 +17,8 @@ use crate::driver::Run;
 use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::optimizer::Cancel;
-use crate::results::{ObjectiveValue, RunRecord};
+use crate::plugin::Plugin;
+use crate::results::{ObjectiveValue, PluginOrigin, RunRecord};
 use crate::structure::ProvenBound;
 use crate::trace::{Outcome, Status};
 
@@ -90,6 +91,12 @@ pub fn execute(
     store.write_json("cells.json", &plan.cells_json())?;
     if !missing.is_empty() || !store.has("environment.json") {
         store.write_json("environment.json", &environment(plan, options.threads))?;
+    }
+    for plugin in plan.experiment.plugins.iter() {
+        if let Some(log) = plugin.backend().log() {
+            let letters = plugin.manifest().name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+            log.open(&folder.join("plugins").join(format!("{}.log", letters.collect::<String>())));
+        }
     }
     observe(&Progress { done: found, found, total: runs.len(), last: None });
     let copies = runs.iter().filter(|run| !is_done(&store, run)).fold(BTreeMap::new(), |mut copies, run| {
@@ -267,6 +274,7 @@ impl<'a> Shared<'a> {
             instance: None,
             solver: String::new(),
             type_name: String::new(),
+            plugin: self.cell(run).solvers[run.solver].plugin.as_ref().map(origin),
             status: outcome.status,
             reason: outcome.reason.clone(),
             objective,
@@ -282,6 +290,18 @@ impl<'a> Shared<'a> {
             certificate: outcome.certificate.clone(),
         };
         placed(self.plan, run, &record)
+    }
+}
+
+/// Where a plugin is from, for the record.
+fn origin(plugin: &Plugin) -> PluginOrigin {
+    let (location, manifest) = (plugin.location(), plugin.manifest());
+    PluginOrigin {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        path: location.path.display().to_string(),
+        sha256: location.sha256.clone(),
+        tier: location.tier.name().into(),
     }
 }
 

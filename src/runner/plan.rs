@@ -96,6 +96,10 @@ impl Plan {
                 (0..cell.solvers.len()).map(|i| solver_determinants(cell, i)).collect::<Result<_>>()?;
             for trial in 0..plan.experiment.trials {
                 let mut system = determinants(cell, plan.experiment.seed, trial);
+                let plugins = cell.plugin_hashes();
+                if !plugins.is_empty() {
+                    system["plugins"] = json!(plugins);
+                }
                 if let Some(monte_carlo) = monte_carlo::determinants(&plan.experiment) {
                     system["monte_carlo"] = monte_carlo;
                 }
@@ -194,7 +198,11 @@ fn solver_determinants(cell: &Cell, index: usize) -> Result<Value> {
         let content = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
         own.insert("file".into(), hex(&Sha256::digest(content)).into());
     }
-    Ok(json!({ "parameters": own, "start": solver.start, "rules": solver.rules }))
+    let mut all = json!({ "parameters": own, "start": solver.start, "rules": solver.rules });
+    if let Some(plugin) = &solver.plugin {
+        all["plugin"] = plugin.location().sha256.clone().into();
+    }
+    Ok(all)
 }
 
 /// The address of what a value determines.

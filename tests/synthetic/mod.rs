@@ -147,6 +147,7 @@ impl Made {
             instance: None,
             solver: label,
             type_name: kind.into(),
+            plugin: None,
             status: match (feasible, gap == 0.0) {
                 (false, _) => Status::NoFeasiblePoint,
                 (true, true) => Status::Optimal,
