@@ -10,12 +10,17 @@ mod comparison;
 mod describe;
 mod draw;
 mod evaluate;
+mod export;
 mod list;
+mod merge;
 mod new;
+mod plan;
 mod plot;
+mod replay;
 mod run;
 mod schema;
 mod setting;
+mod slurm;
 mod solve;
 mod validate;
 mod verify;
@@ -53,6 +58,11 @@ enum Command {
     Schema(schema::Arguments),
     New(new::Arguments),
     Plot(plot::Arguments),
+    Plan(plan::Arguments),
+    Slurm(slurm::Arguments),
+    Merge(merge::Arguments),
+    Replay(replay::Arguments),
+    Export(export::Arguments),
     Cite(cite::Arguments),
 }
 
@@ -61,6 +71,7 @@ impl Command {
     fn run(self) -> Result<bool> {
         match self {
             Self::Run(arguments) => return run::run(&arguments),
+            Self::Slurm(arguments) => return slurm::run(&arguments),
             Self::Check(arguments) => check::run(&arguments),
             Self::List(arguments) => list::run(&arguments),
             Self::Evaluate(arguments) => evaluate::run(&arguments),
@@ -72,6 +83,10 @@ impl Command {
             Self::Schema(arguments) => schema::run(&arguments),
             Self::New(arguments) => new::run(&arguments),
             Self::Plot(arguments) => plot::run(&arguments),
+            Self::Plan(arguments) => plan::run(&arguments),
+            Self::Merge(arguments) => merge::run(&arguments),
+            Self::Replay(arguments) => replay::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
         }
         .map(|()| true)

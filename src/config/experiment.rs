@@ -9,6 +9,7 @@ use super::assemble::Context;
 use super::cell::Cell;
 use super::expression::MetricConfig;
 use super::figure::FigureConfig;
+use super::launch::{Resources, TimingRule};
 use super::monte_carlo::{Estimate, Simulate};
 use super::setting::set;
 use super::source::Source;
@@ -18,7 +19,7 @@ use super::write::to_toml;
 use crate::error::{Error, InputError, Result};
 use crate::instance::found;
 
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 14] = [
     "name",
     "scenario",
     "instances",
@@ -31,6 +32,8 @@ pub(super) const SECTIONS: [&str; 12] = [
     "simulate",
     "estimate",
     "figure",
+    "run",
+    "resources",
 ];
 
 /// More runs than this are refused, as a slip of the pen.
@@ -51,6 +54,10 @@ pub struct Experiment {
     pub simulate: Option<Simulate>,
     /// Mean square errors of estimators beside the bounds on them, where asked for.
     pub estimate: Option<Estimate>,
+    /// How solves are timed; it changes no result.
+    pub timing: TimingRule,
+    /// What launchers ask for; it changes no result.
+    pub resources: Resources,
     /// The figures of its report; they change no result.
     pub figures: Vec<FigureConfig>,
     /// The config with all defaults filled in.
@@ -106,6 +113,8 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let simulate = Simulate::read(&tree, &mut mistakes);
     let estimate = Estimate::read(&tree, &mut mistakes);
     let figures = FigureConfig::read_all(&tree, &mut mistakes);
+    let timing = TimingRule::read(&tree, &mut mistakes);
+    let resources = Resources::read(&tree, &mut mistakes);
     let instances = match (tree.get("scenario"), tree.get("instances")) {
         (Some(_), Some(_)) => {
             mistakes.push(InputError::new("instances", "`scenario` and `instances`", "one of them"));
@@ -152,6 +161,11 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     if !mistakes.is_empty() {
         return Err(Error::Input(source.locate(mistakes)));
     }
+    let labels = read.iter().take(1).flat_map(|cell| &cell.solvers).map(|solver| solver.label.as_str());
+    mistakes.extend(resources.check(labels));
+    if !mistakes.is_empty() {
+        return Err(Error::Input(source.locate(mistakes)));
+    }
     let mut resolved = Map::new();
     resolved.insert("name".into(), name.clone().into());
     if let Some(System::Instances(files)) = &context.instances {
@@ -166,13 +180,17 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         ("simulate", simulate.as_ref().map(Simulate::to_json)),
         ("estimate", estimate.as_ref().map(Estimate::to_json)),
         ("figure", tree.get("figure").cloned()),
+        ("run", tree.get("run").cloned()),
+        ("resources", tree.get("resources").cloned()),
     ] {
         resolved.extend(value.filter(|v| *v != json!([])).map(|value| (key.to_string(), value)));
     }
     let count =
         if tree.contains_key("instances") { json!({ "seed": seed }) } else { json!({ "count": trials, "seed": seed }) };
     resolved.insert("trials".into(), count);
-    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, figures, resolved, notes: Vec::new() })
+    let notes = Vec::new();
+    let cells = read;
+    Ok(Experiment { name, cells, trials, seed, simulate, estimate, timing, resources, figures, resolved, notes })
 }
 
 fn metrics_json(metrics: &[MetricConfig]) -> Value {

@@ -39,7 +39,7 @@ use crate::results::RunFolder;
 /// # Errors
 /// Where a file of the folder cannot be read or is not what isacopt writes, or the page cannot be written.
 pub fn write(folder: &Path) -> Result<PathBuf> {
-    let study = Study::new(RunFolder::read(folder)?);
+    let study = Study::new(RunFolder::without_designs(folder)?);
     let path = folder.join("report.html");
     replace(&path, page::page(&study)?.as_bytes())?;
     Ok(path)
@@ -62,7 +62,7 @@ pub fn run_figures(study: &Study) -> Result<Vec<FigureConfig>> {
 /// # Errors
 /// Where a file cannot be written.
 pub fn draw(folder: &Path) -> Result<Option<PathBuf>> {
-    let study = Study::new(RunFolder::read(folder)?);
+    let study = Study::new(RunFolder::without_designs(folder)?);
     let known = Vocabulary::of_study(&study);
     // What no run of this experiment has, because they all failed, is no mistake of the config's.
     let figures = chosen(&study, &run_figures(&study)?).into_iter().filter(|f| known.mistakes(f).is_empty());
