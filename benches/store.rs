@@ -3,7 +3,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use isacopt::results::{RunRecord, Timing};
 use isacopt::runner::Store;
-use isacopt::{Record, RandomStream};
+use isacopt::{RandomStream, Record};
 use serde_json::json;
 
 /// A result as the default systems leave it: three vectors of 12 users, ten scalars, a design of 24 numbers.
@@ -28,7 +28,14 @@ fn record(index: u64) -> RunRecord {
 fn append(bench: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut writer = Store::open(&folder.path().join("run")).expect("a store").writer().expect("a writer");
-    let at = |iteration| Record { iteration, evaluations: iteration, time: 1e-6, objective: 0.1, violation: 0.0, bound: None };
+    let at = |iteration| Record {
+        iteration,
+        evaluations: iteration,
+        time: 1e-6,
+        objective: 0.1,
+        violation: 0.0,
+        bound: None,
+    };
     let trace = [at(0), at(1)];
     let records: Vec<RunRecord> = (0..100).map(record).collect();
     let mut next = 0;

@@ -224,14 +224,19 @@ fn folders_of_several_machines_join_and_conflicts_are_named() {
     let text = bench.results("b");
     let first: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
     let value = first["objective"]["value"].as_f64().expect("a number");
-    let changed = |factor: f64| text.replacen(&format!("\"value\":{value},"), &format!("\"value\":{},", value * factor), 1);
+    let changed =
+        |factor: f64| text.replacen(&format!("\"value\":{value},"), &format!("\"value\":{},", value * factor), 1);
     bench.write("b/results.jsonl", &changed(1.0 + 3e-10));
     bench.done(&["merge", "a", "b", "--out", "f"]);
     bench.write("b/results.jsonl", &changed(1.0 + 3e-9));
     let answer = bench.call(&["merge", "a", "b", "--out", "g"]);
     let run = first["run"].as_str().expect("an address");
     assert_eq!(answer.code, Some(1));
-    assert!(answer.err.contains(run) && answer.err.contains("objective: ") && answer.err.contains("in a and b"), "{}", answer.err);
+    assert!(
+        answer.err.contains(run) && answer.err.contains("objective: ") && answer.err.contains("in a and b"),
+        "{}",
+        answer.err
+    );
     assert!(!bench.path("g").exists());
     // Another experiment is none to join.
     bench.done(&["run", "e.toml", "--out", "h", "--set", "scenario.users=4"]);

@@ -50,8 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn as_json(found: &Replay) -> Result<String> {
     let whole = |e: serde_json::Error| Error::Numerical(e.to_string());
     let differences = found.differences.iter();
-    let differences: Value =
-        differences.map(|d| json!({ "key": d.key, "before": d.before, "now": d.now })).collect();
+    let differences: Value = differences.map(|d| json!({ "key": d.key, "before": d.before, "now": d.now })).collect();
     let value = json!({
         "same": found.differences.is_empty(),
         "record": serde_json::to_value(&found.now).map_err(whole)?,

@@ -17,8 +17,8 @@ use crate::error::{Error, InputError, Result};
 use crate::report::{self, Study};
 use crate::results::RunFolder;
 use crate::runner::{
-    self, Finished, Options, Part, Plan, Processes, Progress, Worker, all_threads, default_folder, execute, execute_part,
-    run_in_processes,
+    self, Finished, Options, Part, Plan, Processes, Progress, Worker, all_threads, default_folder, execute,
+    execute_part, run_in_processes,
 };
 use crate::trace::Status;
 

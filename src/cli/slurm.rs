@@ -66,7 +66,8 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     watcher.end();
     let submitted = submitted?;
     let total = plan.runs.len();
-    let mut lines: Vec<String> = submitted.calls.iter().map(|(call, tasks)| format!("{call}  # {tasks} tasks")).collect();
+    let mut lines: Vec<String> =
+        submitted.calls.iter().map(|(call, tasks)| format!("{call}  # {tasks} tasks")).collect();
     if submitted.queued > 0 {
         lines.push(format!("{} runs are queued or at work", submitted.queued));
     }

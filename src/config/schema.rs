@@ -120,8 +120,7 @@ fn resources() -> Value {
     });
     let own = object("What runs of one solver need.", asked.clone());
     let mut all = object("What launchers ask a cluster for; it changes no result.", asked);
-    all["properties"]["solver"] =
-        json!({ "description": "By label.", "type": "object", "additionalProperties": own });
+    all["properties"]["solver"] = json!({ "description": "By label.", "type": "object", "additionalProperties": own });
     all
 }
 

@@ -141,7 +141,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("1.jsonl"), folder.path().join("2.jsonl"));
         std::fs::write(&first, "{\"run\":\"a\",\"x\":1}\n{\"run\":\"b\",\"x\":2}\n{\"run\":\"c\",\"x\":3").unwrap();
-        std::fs::write(&second, "{\"run\":\"b\",\"x\":4}\n\0\0\0\0\n{\"run\":\"d\"}\n{\"run\":\"d\",\"x\":5}\n").unwrap();
+        std::fs::write(&second, "{\"run\":\"b\",\"x\":4}\n\0\0\0\0\n{\"run\":\"d\"}\n{\"run\":\"d\",\"x\":5}\n")
+            .unwrap();
         for (replace, expected) in [(false, 2), (true, 4)] {
             let mut index = Index::default();
             index.add(&first, true).unwrap();

@@ -19,6 +19,6 @@ mod tables;
 
 pub(crate) use lines::{Index, files_in, scan};
 
-pub(crate) use record::{append_line, trace_line};
 pub use record::{ObjectiveValue, RunFolder, RunRecord, Timing, read_trace, write_trace};
+pub(crate) use record::{append_line, trace_line};
 pub use tables::{Column, Entries, Rows, Sink, TABLES, write_table};

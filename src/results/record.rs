@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 
 use super::layout;
 use super::lines::{Index, files_in, scan};
-use crate::number;
 use crate::error::{Error, InputError, Result};
 use crate::instance::read_text;
 use crate::metric::{Direction, number_from_json};
+use crate::number;
 use crate::trace::{Record, Status};
 
 /// What was sought, and what was reached.
@@ -199,9 +199,8 @@ impl RunFolder {
         let mut line = Vec::new();
         let path = self.path.join(layout::TRACES);
         if index.read(run, &mut line)? {
-            let read: TraceLine = serde_json::from_slice(&line).map_err(|e| {
-                Error::from(InputError::new(run, e.to_string(), "the trace of a run")).in_file(&path)
-            })?;
+            let read: TraceLine = serde_json::from_slice(&line)
+                .map_err(|e| Error::from(InputError::new(run, e.to_string(), "the trace of a run")).in_file(&path))?;
             return Ok(read.trace);
         }
         let path = path.join(format!("{run}.json"));

@@ -146,10 +146,8 @@ const PLACE: [(&str, Kind); 4] =
 fn runs(folder: &RunFolder, sink: &mut dyn Sink) -> Result<()> {
     let timings = folder.timings()?;
     let keys: BTreeSet<&String> = folder.records.iter().flat_map(|r| r.sweep.keys()).collect();
-    let numbers: Vec<bool> = keys
-        .iter()
-        .map(|key| folder.records.iter().all(|r| r.sweep.get(*key).is_none_or(Value::is_number)))
-        .collect();
+    let numbers: Vec<bool> =
+        keys.iter().map(|key| folder.records.iter().all(|r| r.sweep.get(*key).is_none_or(Value::is_number))).collect();
     let sweep_names: Vec<String> = keys.iter().map(|key| format!("sweep.{key}")).collect();
     let own = [
         ("instance", Kind::Text),

@@ -165,7 +165,11 @@ fn values_differ(a: &Value, b: &Value) -> Option<(Value, Value)> {
 fn joint_config(folders: &[RunFolder]) -> Result<String> {
     let parse = |folder: &RunFolder| -> Result<toml::Table> {
         let path = folder.path.join(layout::CONFIG);
-        folder.config.parse().map_err(|e: toml::de::Error| InputError::new("", e.message(), "TOML").into()).map_err(|e: Error| e.in_file(path))
+        folder
+            .config
+            .parse()
+            .map_err(|e: toml::de::Error| InputError::new("", e.message(), "TOML").into())
+            .map_err(|e: Error| e.in_file(path))
     };
     let Some(first) = folders.first() else {
         return Err(InputError::new("", "no run folder", "the folders to join").into());
@@ -215,7 +219,8 @@ fn trials(mine: toml::Value, theirs: toml::Value) -> Option<toml::Value> {
     let (toml::Value::Table(mut all), toml::Value::Table(theirs)) = (mine, theirs) else { return None };
     let count = |table: &toml::Table| table.get("count").and_then(toml::Value::as_integer);
     let most = count(&all).max(count(&theirs));
-    let rest = |table: &toml::Table| table.iter().filter(|(key, _)| *key != "count").all(|(k, v)| theirs.get(k) == Some(v));
+    let rest =
+        |table: &toml::Table| table.iter().filter(|(key, _)| *key != "count").all(|(k, v)| theirs.get(k) == Some(v));
     if !rest(&all) {
         return None;
     }
@@ -255,9 +260,17 @@ mod tests {
     fn values_agree_to_rounding_and_no_further() {
         let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let same = |a: &str, b: &str| values_differ(&value(a), &value(b)).is_none();
-        assert!(same("{\"value\": [1.0, \"inf\"], \"unit\": \"1\"}", "{\"value\": [1.0000000001, \"inf\"], \"unit\": \"1\"}"));
+        assert!(same(
+            "{\"value\": [1.0, \"inf\"], \"unit\": \"1\"}",
+            "{\"value\": [1.0000000001, \"inf\"], \"unit\": \"1\"}"
+        ));
         assert!(!same("[1.0, 2.0]", "[1.0, 2.00000001]"));
-        assert!(!same("[1.0]", "[1.0, 2.0]") && !same("1.0", "\"inf\"") && same("\"nan\"", "\"nan\"") && same("null", "null"));
+        assert!(
+            !same("[1.0]", "[1.0, 2.0]")
+                && !same("1.0", "\"inf\"")
+                && same("\"nan\"", "\"nan\"")
+                && same("null", "null")
+        );
         assert!(agree(0.0, 0.0) && !agree(0.0, 1e-300) && agree(1e-300, 1e-300 * (1.0 + 1e-10)));
     }
 }

@@ -61,10 +61,14 @@ pub fn replay(folder: &Path, run: &str, cancel: &Cancel) -> Result<Replay> {
     };
     let plan = Plan::new(Experiment::read(&folder.join(layout::CONFIG), &[])?)?;
     let Some(planned) = plan.runs.iter().find(|planned| planned.id == id) else {
-        let found = format!("`{id}`, which is not in the plan of config.toml as this program (version {}) reads it", env!("CARGO_PKG_VERSION"));
+        let found = format!(
+            "`{id}`, which is not in the plan of config.toml as this program (version {}) reads it",
+            env!("CARGO_PKG_VERSION")
+        );
         return Err(mistake(found, "a run of the present config and program"));
     };
-    let before = read.records.iter().find(|r| r.run == id && r.cell == planned.cell && r.solver == label(&plan, planned));
+    let before =
+        read.records.iter().find(|r| r.run == id && r.cell == planned.cell && r.solver == label(&plan, planned));
     let before = before.or_else(|| read.records.iter().find(|r| r.run == id)).cloned();
     let before = before.ok_or_else(|| mistake(format!("`{id}`"), "a finished run"))?;
     let single = Single { plan: &plan, cancel };
@@ -73,10 +77,26 @@ pub fn replay(folder: &Path, run: &str, cancel: &Cancel) -> Result<Replay> {
     };
     let mut differences = Vec::new();
     let as_json = |record: &RunRecord| serde_json::to_value(record).map_err(|e| Error::Numerical(e.to_string()));
-    compare("", &as_json(&super::plan::placed(&plan, planned, before.clone()))?, &as_json(&ended.record)?, &mut differences);
+    compare(
+        "",
+        &as_json(&super::plan::placed(&plan, planned, before.clone()))?,
+        &as_json(&ended.record)?,
+        &mut differences,
+    );
     // Times are the machine's; all else of the iterations is the run's.
     let timeless = |trace: &[Record]| -> Value {
-        trace.iter().map(|r| json!([r.iteration, r.evaluations, r.objective.to_bits(), r.violation.to_bits(), r.bound.map(f64::to_bits)])).collect()
+        trace
+            .iter()
+            .map(|r| {
+                json!([
+                    r.iteration,
+                    r.evaluations,
+                    r.objective.to_bits(),
+                    r.violation.to_bits(),
+                    r.bound.map(f64::to_bits)
+                ])
+            })
+            .collect()
     };
     let trace = read.trace(id)?;
     if !trace.is_empty() || ended.trace.is_empty() {

@@ -166,4 +166,3 @@ impl Single<'_> {
         placed(self.plan, run, record)
     }
 }
-

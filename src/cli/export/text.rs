@@ -49,9 +49,9 @@ impl Sink for Csv {
                     text.push(',');
                 }
                 text += &match &column.entries {
-                    Entries::Number(entries) => entries[row].map_or(String::new(), |x| {
-                        if x.is_nan() { "nan".into() } else { format!("{x:?}") }
-                    }),
+                    Entries::Number(entries) => {
+                        entries[row].map_or(String::new(), |x| if x.is_nan() { "nan".into() } else { format!("{x:?}") })
+                    }
                     Entries::Whole(entries) => entries[row].map_or(String::new(), |x| x.to_string()),
                     Entries::Flag(entries) => entries[row].map_or(String::new(), |x| x.to_string()),
                     Entries::Text(entries) => entries[row].as_deref().map_or(String::new(), quoted),

@@ -100,7 +100,8 @@ pub fn run_in_processes(
                 failed = Some(words);
             } else if attempts >= ATTEMPTS {
                 let Range { start, end } = piece.range;
-                failed = Some(format!("{ATTEMPTS} processes for the runs {start}..{end} ended without a result: {words}"));
+                failed =
+                    Some(format!("{ATTEMPTS} processes for the runs {start}..{end} ended without a result: {words}"));
             } else if let (Some(first), Some(last)) = (left.first(), left.last()) {
                 waiting.push_front(Piece { range: *first..last + 1, missing: left.len(), attempts });
             }

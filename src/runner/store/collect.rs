@@ -85,12 +85,20 @@ impl Store {
         })
     }
 
-    /// Waits until nobody else puts the folder's runs in order.
-    fn collecting(&self) -> Result<File> {
+    /// Waits until nobody else puts the folder's runs in order, or writes another file of it whole; clears away what
+    /// those left that were killed amid.
+    pub(super) fn collecting(&self) -> Result<File> {
         let lock = self.lock_file(COLLECT)?;
         match lock.lock() {
-            Err(error) if !unsupported(&error) => Err(Error::file("lock", self.folder.join(COLLECT), error)),
-            _ => Ok(lock),
+            Ok(()) => {
+                for partial in files_in(&self.folder, ".partial")? {
+                    // What cannot be removed does no harm.
+                    let _ = std::fs::remove_file(partial);
+                }
+                Ok(lock)
+            }
+            Err(error) if unsupported(&error) => Ok(lock),
+            Err(error) => Err(Error::file("lock", self.folder.join(COLLECT), error)),
         }
     }
 

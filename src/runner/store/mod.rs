@@ -135,7 +135,8 @@ impl Store {
 
     /// Writes a text file of the folder whole or not at all.
     pub fn write(&self, name: &str, text: &str) -> Result<()> {
-        replace(&self.folder.join(name), text.as_bytes())
+        let _writing = self.collecting()?;
+        Beside::write(&self.folder.join(name), |file| file.write_all(text.as_bytes()))?.put()
     }
 
     /// Writes a JSON file of the folder.
@@ -158,11 +159,6 @@ impl Store {
 fn unsupported(error: &std::io::Error) -> bool {
     // ENOLCK stands for a lock daemon that does not run.
     error.kind() == std::io::ErrorKind::Unsupported || cfg!(target_os = "linux") && error.raw_os_error() == Some(37)
-}
-
-/// Writes a file whole or not at all.
-fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    Beside::write(path, |file| file.write_all(content))?.put()
 }
 
 /// A file written beside its place, so that a reader never meets half of it. Removed unless it is put there.
