@@ -426,10 +426,11 @@ fn the_python_module_drives_the_program() {
 fn tables_open_in_polars() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let config = "[scenario]\ntype = \"monostatic\"\ntransmit = { horizontal = 3, vertical = 3 }\n\
-        receive = { horizontal = 2, vertical = 2 }\nusers = 3\n\n[[solver]]\ntype = \"random_search\"\n\
+    let config = "[scenario]\ntype = \"monostatic\"\ntransmit = { horizontal = 4, vertical = 4 }\n\
+        receive = { horizontal = 3, vertical = 3 }\nusers = 4\ncrlb_azimuth_limit = \"4 deg\"\n\
+        crlb_elevation_limit = \"4 deg\"\n\n[[solver]]\ntype = \"random_search\"\n\
         max_evaluations = 500\n\n[[solver]]\ntype = \"exact\"\n\n[sweep]\n\
-        \"scenario.transmit_power\" = [10.0, 100.0]\n\"scenario.precoder\" = [\"mrt\", \"zf\"]\n\n[trials]\ncount = 3\n";
+        \"scenario.transmit_power\" = [100.0, 300.0]\n\"scenario.precoder\" = [\"mrt\", \"zf\"]\n\n[trials]\ncount = 3\n";
     std::fs::write(here.join("e.toml"), config).unwrap();
     isacopt(&["run", "e.toml", "--out", "run"], here).unwrap();
     for format in ["parquet", "csv", "jsonl"] {
@@ -458,7 +459,7 @@ assert runs["sweep.scenario.precoder"].to_list() == [r["sweep"]["scenario.precod
 metrics = polars.read_parquet("tables/metrics.parquet")
 rates = metrics.filter((polars.col("metric") == "rate") & (polars.col("run") == records[5]["run"]))
 assert rates["value"].to_list() == records[5]["metrics"]["rate"]["value"]
-assert rates["entry"].to_list() == [0, 1, 2]
+assert rates["entry"].to_list() == [0, 1, 2, 3]
 assert metrics.filter(polars.col("metric") == "sum_rate")["entry"].null_count() == 24
 trace = polars.read_parquet("tables/trace.parquet")
 assert trace.group_by("run", "cell").len().height == 24

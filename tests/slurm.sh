@@ -75,9 +75,11 @@ name = "slurm"
 
 [scenario]
 type = "monostatic"
-transmit = { horizontal = 3, vertical = 3 }
-receive = { horizontal = 2, vertical = 2 }
-users = 3
+transmit = { horizontal = 4, vertical = 4 }
+receive = { horizontal = 3, vertical = 3 }
+users = 4
+crlb_azimuth_limit = "4 deg"
+crlb_elevation_limit = "4 deg"
 
 [[solver]]
 type = "random_search"
@@ -94,7 +96,7 @@ cpus = 2
 memory = "200M"
 
 [sweep]
-"scenario.transmit_power" = ["10 dB", "20 dB", "30 dB"]
+"scenario.transmit_power" = ["20 dB", "25 dB", "30 dB"]
 
 [trials]
 count = 10

@@ -19,9 +19,11 @@ name = "store"
 
 [scenario]
 type = "monostatic"
-transmit = { horizontal = 3, vertical = 3 }
-receive = { horizontal = 2, vertical = 2 }
-users = 3
+transmit = { horizontal = 4, vertical = 4 }
+receive = { horizontal = 3, vertical = 3 }
+users = 4
+crlb_azimuth_limit = "4 deg"
+crlb_elevation_limit = "4 deg"
 
 [[solver]]
 type = "random_search"
@@ -31,7 +33,7 @@ max_evaluations = 2_000
 type = "equal_communication"
 
 [sweep]
-"scenario.transmit_power" = ["10 dB", "20 dB"]
+"scenario.transmit_power" = ["20 dB", "25 dB"]
 
 [trials]
 count = 6

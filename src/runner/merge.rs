@@ -140,7 +140,8 @@ fn difference(a: &RunRecord, b: &RunRecord) -> Option<String> {
 }
 
 fn agree(x: f64, y: f64) -> bool {
-    x == y || x.is_nan() && y.is_nan() || (x - y).abs() <= AGREE * x.abs().max(y.abs())
+    let both_finite = x.is_finite() && y.is_finite();
+    x == y || x.is_nan() && y.is_nan() || both_finite && (x - y).abs() <= AGREE * x.abs().max(y.abs())
 }
 
 /// Two values of JSON that differ by more than rounding.
