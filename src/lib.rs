@@ -12,6 +12,7 @@ pub mod instance;
 pub mod math;
 pub mod metric;
 pub mod model;
+mod number;
 pub mod optimizer;
 pub mod plugin;
 pub mod prelude;

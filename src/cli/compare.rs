@@ -47,7 +47,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         found.changes.iter().map(|c| vec![c.key.clone(), absent(&c.before), absent(&c.after)]).collect();
     let mut text = match rows.is_empty() {
         true => "The configs are the same.".to_string(),
-        false => Grid { header: ["key", "first", "second"].map(str::to_string).to_vec(), rows, words: 3 }.write(Layout::Text),
+        false => {
+            Grid { header: ["key", "first", "second"].map(str::to_string).to_vec(), rows, words: 3 }.write(Layout::Text)
+        }
     };
     let [left, right, pairs] = found.runs;
     text += &format!("\n{pairs} pairs of runs; {left} only in the first, {right} only in the second.");

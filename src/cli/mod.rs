@@ -11,15 +11,20 @@ mod comparison;
 mod describe;
 mod draw;
 mod evaluate;
+mod export;
 mod list;
+mod merge;
 mod new;
+mod plan;
 mod plot;
-mod reproduce;
 mod plugin;
 mod plugin_worker;
+mod replay;
+mod reproduce;
 mod run;
 mod schema;
 mod setting;
+mod slurm;
 mod solve;
 mod table;
 mod validate;
@@ -58,6 +63,11 @@ enum Command {
     Schema(schema::Arguments),
     New(new::Arguments),
     Plot(plot::Arguments),
+    Plan(plan::Arguments),
+    Slurm(slurm::Arguments),
+    Merge(merge::Arguments),
+    Replay(replay::Arguments),
+    Export(export::Arguments),
     Cite(cite::Arguments),
     Compare(compare::Arguments),
     Table(table::Arguments),
@@ -72,6 +82,7 @@ impl Command {
         match self {
             Self::Run(arguments) => return run::run(&arguments),
             Self::Reproduce(arguments) => return reproduce::run(&arguments),
+            Self::Slurm(arguments) => return slurm::run(&arguments),
             Self::Check(arguments) => check::run(&arguments),
             Self::List(arguments) => list::run(&arguments),
             Self::Evaluate(arguments) => evaluate::run(&arguments),
@@ -83,6 +94,10 @@ impl Command {
             Self::Schema(arguments) => schema::run(&arguments),
             Self::New(arguments) => new::run(&arguments),
             Self::Plot(arguments) => plot::run(&arguments),
+            Self::Plan(arguments) => plan::run(&arguments),
+            Self::Merge(arguments) => merge::run(&arguments),
+            Self::Replay(arguments) => replay::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
             Self::Compare(arguments) => compare::run(&arguments),
             Self::Table(arguments) => table::run(&arguments),

@@ -60,7 +60,10 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let unexpected = summary.iter().flat_map(|(_, tested)| tested).filter(|t| !t.expected).count();
     match unexpected {
         0 => Ok(true),
-        n => Err(Error::CheckFailed(format!("{n} verdict{} differ from what the configs know", if n == 1 { "" } else { "s" }))),
+        n => Err(Error::CheckFailed(format!(
+            "{n} verdict{} differ from what the configs know",
+            if n == 1 { "" } else { "s" }
+        ))),
     }
 }
 
@@ -81,7 +84,8 @@ fn find(name: &str, configs: &Path) -> Result<Vec<PathBuf>> {
     // `monostatic/fig5` is also `monostatic/fig5-snr`, and not `monostatic/fig50`.
     let heads = |path: &&PathBuf| {
         let full = figure_name(path, configs);
-        full.strip_prefix(name).is_some_and(|rest| name.ends_with('/') || !rest.starts_with(|c: char| c.is_ascii_digit()))
+        full.strip_prefix(name)
+            .is_some_and(|rest| name.ends_with('/') || !rest.starts_with(|c: char| c.is_ascii_digit()))
     };
     let found: Vec<PathBuf> = known.iter().filter(heads).cloned().collect();
     if found.is_empty() {

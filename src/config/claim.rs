@@ -106,11 +106,12 @@ impl ClaimConfig {
             fields.mistake("paper", "no such key".into(), "the paper's number or words");
         }
         let relation = fields.choice("relation", &["higher", "lower", "rises", "falls"]);
-        let (value, than, along) =
-            (fields.number("value", "a number"), fields.text("than"), fields.text("along"));
+        let (value, than, along) = (fields.number("value", "a number"), fields.text("than"), fields.text("along"));
         let test = match (value, than, along, relation.as_deref()) {
             (Some(value), None, None, None) => ClaimTest::Value(value),
-            (None, Some(than), None, Some(r @ ("higher" | "lower"))) => ClaimTest::Order { than, higher: r == "higher" },
+            (None, Some(than), None, Some(r @ ("higher" | "lower"))) => {
+                ClaimTest::Order { than, higher: r == "higher" }
+            }
             (None, None, Some(along), Some(r @ ("rises" | "falls"))) => ClaimTest::Trend { along, rises: r == "rises" },
             (None, None, None, None) => ClaimTest::Words,
             _ => {

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::assemble::Context;
 use super::cell::Cell;
-use super::expression::MetricConfig;
 use super::claim::ClaimConfig;
+use super::expression::MetricConfig;
 use super::figure::FigureConfig;
+use super::launch::{Resources, TimingRule};
 use super::monte_carlo::{Estimate, Simulate};
 use super::plugin::load_plugins;
 use super::setting::set;
@@ -21,7 +22,7 @@ use crate::error::{Error, InputError, Result};
 use crate::instance::found;
 use crate::plugin::Plugin;
 
-pub(super) const SECTIONS: [&str; 13] = [
+pub(super) const SECTIONS: [&str; 16] = [
     "name",
     "scenario",
     "instances",
@@ -36,6 +37,8 @@ pub(super) const SECTIONS: [&str; 13] = [
     "estimate",
     "figure",
     "claim",
+    "run",
+    "resources",
 ];
 
 /// More runs than this are refused, as a slip of the pen.
@@ -58,6 +61,10 @@ pub struct Experiment {
     pub estimate: Option<Estimate>,
     /// The plugins that it loads.
     pub plugins: Arc<[Plugin]>,
+    /// How solves are timed; it changes no result.
+    pub timing: TimingRule,
+    /// What launchers ask for; it changes no result.
+    pub resources: Resources,
     /// The figures of its report; they change no result.
     pub figures: Vec<FigureConfig>,
     /// What a paper says of it; they change no result.
@@ -116,6 +123,8 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let estimate = Estimate::read(&tree, &mut mistakes);
     let figures = FigureConfig::read_all(&tree, &mut mistakes);
     let claims = ClaimConfig::read_all(&tree, &mut mistakes);
+    let timing = TimingRule::read(&tree, &mut mistakes);
+    let resources = Resources::read(&tree, &mut mistakes);
     let instances = match (tree.get("scenario"), tree.get("instances")) {
         (Some(_), Some(_)) => {
             mistakes.push(InputError::new("instances", "`scenario` and `instances`", "one of them"));
@@ -172,6 +181,11 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     if !mistakes.is_empty() {
         return Err(Error::Input(source.locate(mistakes)));
     }
+    let labels = read.iter().take(1).flat_map(|cell| &cell.solvers).map(|solver| solver.label.as_str());
+    mistakes.extend(resources.check(labels));
+    if !mistakes.is_empty() {
+        return Err(Error::Input(source.locate(mistakes)));
+    }
     let mut resolved = Map::new();
     resolved.insert("name".into(), name.clone().into());
     if let Some(System::Instances(files)) = &context.instances {
@@ -190,6 +204,8 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         ("estimate", estimate.as_ref().map(Estimate::to_json)),
         ("figure", tree.get("figure").cloned()),
         ("claim", tree.get("claim").cloned()),
+        ("run", tree.get("run").cloned()),
+        ("resources", tree.get("resources").cloned()),
     ] {
         resolved.extend(value.filter(|v| *v != json!([])).map(|value| (key.to_string(), value)));
     }
@@ -197,7 +213,22 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         if tree.contains_key("instances") { json!({ "seed": seed }) } else { json!({ "count": trials, "seed": seed }) };
     resolved.insert("trials".into(), count);
     let notes = Vec::new();
-    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, plugins, figures, claims, resolved, notes })
+    let cells = read;
+    Ok(Experiment {
+        name,
+        cells,
+        trials,
+        seed,
+        simulate,
+        estimate,
+        plugins,
+        timing,
+        resources,
+        figures,
+        claims,
+        resolved,
+        notes,
+    })
 }
 
 fn metrics_json(metrics: &[MetricConfig]) -> Value {

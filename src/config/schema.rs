@@ -109,9 +109,27 @@ pub fn config_schema() -> Result<Value> {
                 "trials": { "type": "integer", "minimum": 2, "default": 100, "description":
                     "Trials of each estimator at a design." },
             })),
+            "run": object("How runs are done; it changes no result.", json!({
+                "timing": { "enum": ["once", "repeat"], "default": "once", "description":
+                    "`repeat`: a solve of less than 5 ms is repeated until its median time is stable." },
+            })),
+            "resources": resources(),
         },
         "$defs": definitions,
     }))
+}
+
+fn resources() -> Value {
+    let asked = json!({
+        "cpus": { "type": "integer", "minimum": 1, "description": "Processor cores." },
+        "memory": { "type": "string", "pattern": "^[1-9][0-9]*[KMGT]?$", "description": "Memory, such as \"2G\"." },
+        "seconds": { "type": "number", "exclusiveMinimum": 0, "description":
+            "Seconds that a run takes about; short runs are packed into tasks by it." },
+    });
+    let own = object("What runs of one solver need.", asked.clone());
+    let mut all = object("What launchers ask a cluster for; it changes no result.", asked);
+    all["properties"]["solver"] = json!({ "description": "By label.", "type": "object", "additionalProperties": own });
+    all
 }
 
 fn metric() -> Value {

@@ -147,7 +147,10 @@ impl<'a> Tester<'a> {
             _ => pairs.iter().map(|(a, b)| a - b).collect(),
         };
         let what = if self.scale == Scale::Linear { "ratio" } else { "difference" };
-        (verdict(holding == pairs.len()), format!("at {holding} of {} points; {what} {}", pairs.len(), range(&ratios, 3)))
+        (
+            verdict(holding == pairs.len()),
+            format!("at {holding} of {} points; {what} {}", pairs.len(), range(&ratios, 3)),
+        )
     }
 
     fn trend(&self, along: &str, rises: bool) -> (Verdict, String) {

@@ -54,15 +54,16 @@ impl Comparison {
     pub fn of(first: &Study, second: &Study) -> Self {
         let keyed = |study: &Study| -> BTreeMap<(String, String, u64), usize> {
             let records = study.folder.records.iter().enumerate();
-            records.map(|(i, r)| ((r.solver.clone(), serde_json::Value::from(r.sweep.clone()).to_string(), r.trial), i)).collect()
+            records
+                .map(|(i, r)| ((r.solver.clone(), serde_json::Value::from(r.sweep.clone()).to_string(), r.trial), i))
+                .collect()
         };
         let (left, right) = (keyed(first), keyed(second));
         let record = |study: &'_ Study, i: usize| study.folder.records[i].clone();
-        let pairs: Vec<(RunRecord, RunRecord)> = left
-            .iter()
-            .filter_map(|(key, i)| Some((record(first, *i), record(second, *right.get(key)?))))
-            .collect();
-        let only = |a: &BTreeMap<_, usize>, b: &BTreeMap<_, usize>| a.keys().filter(|key| !b.contains_key(*key)).count();
+        let pairs: Vec<(RunRecord, RunRecord)> =
+            left.iter().filter_map(|(key, i)| Some((record(first, *i), record(second, *right.get(key)?)))).collect();
+        let only =
+            |a: &BTreeMap<_, usize>, b: &BTreeMap<_, usize>| a.keys().filter(|key| !b.contains_key(*key)).count();
         let infeasible = |which: fn(&(RunRecord, RunRecord)) -> (bool, bool)| {
             pairs.iter().filter(|pair| which(pair) == (false, true)).count()
         };
@@ -115,7 +116,8 @@ impl Paired {
     pub fn row(&self) -> Vec<String> {
         let time = self.quantity.unit == "s";
         let text = |x: f64| if time && x >= 0.0 { duration(x) } else { number(x, 5) };
-        let (better, worse) = self.better.map_or((String::new(), String::new()), |(b, w)| (b.to_string(), w.to_string()));
+        let (better, worse) =
+            self.better.map_or((String::new(), String::new()), |(b, w)| (b.to_string(), w.to_string()));
         vec![
             self.solver.clone(),
             self.quantity.name.clone(),
@@ -136,7 +138,8 @@ fn changes(first: &toml::Table, second: &toml::Table) -> Vec<Change> {
     let mut keys: Vec<&String> = left.keys().chain(right.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
-    let change = |key: &String| Change { key: key.clone(), before: left.get(key).cloned(), after: right.get(key).cloned() };
+    let change =
+        |key: &String| Change { key: key.clone(), before: left.get(key).cloned(), after: right.get(key).cloned() };
     // Figures and claims change no result.
     let matters = |c: &Change| !["figure", "claim"].iter().any(|section| c.key.starts_with(section));
     keys.into_iter().map(change).filter(|c| c.before != c.after && matters(c)).collect()

@@ -51,7 +51,7 @@ use crate::results::RunFolder;
 /// # Errors
 /// Where a file of the folder cannot be read or is not what isacopt writes, or the page cannot be written.
 pub fn write(folder: &Path) -> Result<PathBuf> {
-    let study = Study::new(RunFolder::read(folder)?);
+    let study = Study::new(RunFolder::without_designs(folder)?);
     let path = folder.join("report.html");
     replace(&path, page::page(&study)?.as_bytes())?;
     Ok(path)
@@ -71,7 +71,9 @@ pub fn run_figures(study: &Study) -> Result<Vec<FigureConfig>> {
 /// Where they hold mistakes, or name what the run does not have.
 pub fn run_claims(study: &Study) -> Result<Vec<Tested>> {
     let claims = read_config(study, ClaimConfig::read_all)?;
-    read_config(study, |_, mistakes| test_claims(study, &claims).map_err(|more| mistakes.extend(more)).unwrap_or_default())
+    read_config(study, |_, mistakes| {
+        test_claims(study, &claims).map_err(|more| mistakes.extend(more)).unwrap_or_default()
+    })
 }
 
 fn read_config<T>(study: &Study, read: impl Fn(&Map<String, Value>, &mut Vec<InputError>) -> T) -> Result<T> {
@@ -87,7 +89,7 @@ fn read_config<T>(study: &Study, read: impl Fn(&Map<String, Value>, &mut Vec<Inp
 /// # Errors
 /// Where a file cannot be written.
 pub fn draw(folder: &Path) -> Result<Option<PathBuf>> {
-    let study = Study::new(RunFolder::read(folder)?);
+    let study = Study::new(RunFolder::without_designs(folder)?);
     let known = Vocabulary::of_study(&study);
     // What no run of this experiment has, because they all failed, is no mistake of the config's.
     let figures = chosen(&study, &run_figures(&study)?).into_iter().filter(|f| known.mistakes(f).is_empty());

@@ -9,6 +9,7 @@ use crate::error::{Error, InputError, Result};
 use crate::metric::{Direction, MetricInfo};
 use crate::optimizer::solvers;
 use crate::problem::{Limit, Objective, Problem};
+use crate::results::RunRecord;
 
 /// Raised when a change of the program changes what a run leaves behind.
 const RESULT_FORMAT: u64 = 1;
@@ -169,6 +170,21 @@ pub fn fitting(problem: &Problem) -> Vec<String> {
     let fits = solvers().into_iter().filter(|(_, entry)| (entry.default)().requires().met_by(problem).is_ok());
     let baselines = problem.model().baselines();
     fits.map(|(name, _)| name).chain(baselines.iter().map(|b| b.named().name.to_string())).collect()
+}
+
+/// A result with its place in the plan: one result may stand in several places, and under another label than before.
+pub(super) fn placed(plan: &Plan, run: &Planned, record: RunRecord) -> RunRecord {
+    let cell = &plan.experiment.cells[run.cell];
+    let solver = &cell.solvers[run.solver];
+    RunRecord {
+        cell: run.cell,
+        sweep: cell.sweep.clone(),
+        trial: run.trial,
+        instance: cell.system.instance(run.trial).map(|source| source.name.clone()),
+        solver: solver.label.clone(),
+        type_name: solver.type_name.clone(),
+        ..record
+    }
 }
 
 /// What determines a trial's system and problem.

@@ -150,7 +150,10 @@ fn the_header_is_that_of_the_interface() {
         std::fs::write(header_file(), &wanted).expect("the header");
     }
     let found = std::fs::read_to_string(header_file()).expect("the header");
-    assert!(found == wanted, "plugins/include/isacopt_plugin.h is not that of src/abi.rs: UPDATE_HEADER=1 writes it anew");
+    assert!(
+        found == wanted,
+        "plugins/include/isacopt_plugin.h is not that of src/abi.rs: UPDATE_HEADER=1 writes it anew"
+    );
 }
 
 /// Sizes and places of fields, as assertions in C.

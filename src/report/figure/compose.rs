@@ -318,7 +318,14 @@ impl Composer<'_> {
         Some(self.figure(x, y, series, Vec::new(), caption))
     }
 
-    pub(super) fn figure(&self, mut x: Axis, mut y: Axis, series: Vec<Series>, references: Vec<f64>, caption: String) -> Figure {
+    pub(super) fn figure(
+        &self,
+        mut x: Axis,
+        mut y: Axis,
+        series: Vec<Series>,
+        references: Vec<f64>,
+        caption: String,
+    ) -> Figure {
         let config = self.config;
         x.range = config.x_range.or(x.range);
         y.range = config.y_range.or(y.range);
