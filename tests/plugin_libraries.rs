@@ -1,20 +1,19 @@
 //! Shared libraries: the same bits inside isacopt, in a worker process and built in; and whatever a bad one does in a
 //! worker, its run has a result with the reason, the others go on, nothing is left behind.
 
-mod toy;
-
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use isacopt::plugin::toys::{self, Toy};
 use isacopt::plugin::{Limits, Location, Parameters, Plugin, PluginMetric, PluginSolver};
 use isacopt::solvers::random_search::RandomSearch;
 use isacopt::{
     Design, Error, Metric, Optimizer, Outcome, Problem, RandomStream, Run, Status, StopRules, Streams, SystemModel,
 };
 use serde_json::{Map, json};
-use toy::{self as toys, Toy};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_isacopt");
 
@@ -42,7 +41,15 @@ fn rust_example() -> PathBuf {
 
 /// A library in C; none where there is no compiler.
 fn compiled(source: &str, name: &str, arguments: &[&str]) -> Option<PathBuf> {
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}{}", std::env::consts::DLL_SUFFIX));
+    // Once a name: a library that is open must not be written anew.
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = built.get(name) {
+        return Some(path.clone());
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin_libraries");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let out = folder.join(format!("{name}{}", std::env::consts::DLL_SUFFIX));
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
     let mut compile = Command::new(&compiler);
     compile.args(["-std=c11", "-Wall", "-Wextra", "-O1", "-shared", "-fPIC"]).args(arguments);
@@ -50,6 +57,7 @@ fn compiled(source: &str, name: &str, arguments: &[&str]) -> Option<PathBuf> {
     match compile.output() {
         Ok(output) => {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            built.insert(name.to_string(), out.clone());
             Some(out)
         }
         Err(_) => {
@@ -60,9 +68,8 @@ fn compiled(source: &str, name: &str, arguments: &[&str]) -> Option<PathBuf> {
 }
 
 fn c_example() -> Option<PathBuf> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let source = "plugins/examples/c-random-search/adaptive_random_search.c";
-    BUILT.get_or_init(|| compiled(source, "adaptive_random_search", &["-Werror", "-pedantic"])).clone()
+    compiled(source, "adaptive_random_search", &["-Werror", "-pedantic"])
 }
 
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -224,7 +231,7 @@ fn what_is_no_plugin_is_refused_before_it_runs() {
         refused(&file("text.so", b"#!/bin/sh\nexit 0\n"), "not a shared library");
         refused(&file("empty.so", b""), "not a shared library");
         refused(&folder.path().join("absent.so"), "absent.so");
-        refused(&file("cut.so", &std::fs::read(rust_example()).unwrap()[..4096]), "cannot be loaded");
+        refused(&file("cut.so", &std::fs::read(rust_example()).unwrap()[..4096]), "cut off");
         if cfg!(target_os = "linux") {
             refused(&file("foreign.so", &foreign), "another architecture");
         }
@@ -323,7 +330,7 @@ fn an_endless_beginning_fails_the_run() {
 
 #[test]
 fn a_stack_overflow_fails_the_run() {
-    fails("OVERFLOW", "killed by");
+    fails("OVERFLOW", "was ended by signal");
 }
 
 #[test]
@@ -333,7 +340,7 @@ fn an_abort_fails_the_run() {
 
 #[test]
 fn a_segmentation_fault_fails_the_run() {
-    fails("SEGFAULT", "killed by");
+    fails("SEGFAULT", "was ended by signal");
 }
 
 #[test]
@@ -419,7 +426,7 @@ count = 2
     };
     for record in of("bad") {
         assert_eq!(record["status"], "failed");
-        assert!(record["reason"].as_str().unwrap().contains("killed by"), "{record}");
+        assert!(record["reason"].as_str().unwrap().contains("was ended by signal"), "{record}");
         assert_eq!(record["plugin"]["tier"], "worker");
     }
     for (own, plain) in of("random_search").iter().zip(of("plain_search")) {
@@ -431,4 +438,62 @@ count = 2
         assert!(of(name).iter().all(|r| r["status"] == "evaluation_limit"), "{:?}", of(name));
     }
     assert!(out.join("report.html").exists());
+}
+
+/// Runs a script in a folder, with the program in its path.
+fn shell(folder: &Path, script: &str) {
+    let own = Path::new(PROGRAM).parent().unwrap().display().to_string();
+    let path = format!("{own}:{}", std::env::var("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    shell.arg("-ec").arg(script).current_dir(folder).env("PATH", path).env("CARGO_NET_OFFLINE", "true");
+    let ran = shell.output().expect("a shell");
+    let said = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(ran.status.success(), "{script}\n{said}");
+}
+
+/// The commands of a section of the page, line by line.
+fn commands(section: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(root().join("docs/write-a-plugin.md")).unwrap();
+    let rest = page.split(section).nth(1).expect("the section");
+    let block = rest.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
+    block.lines().map(str::to_string).collect()
+}
+
+#[test]
+fn the_page_on_rust_works_when_it_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = commands("## Rust, step by step");
+    assert_eq!(commands[1], "cd my_search");
+    shell(folder.path(), &commands[0]);
+    let own = folder.path().join("my_search");
+    // Nothing is fetched: the versions are those that are here. What was built in a run before is used again.
+    std::fs::copy(root().join("Cargo.lock"), own.join("Cargo.lock")).unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
+    std::fs::create_dir_all(&target).unwrap();
+    std::os::unix::fs::symlink(&target, own.join("target")).unwrap();
+    // What the config runs may lie behind the link.
+    let config = std::fs::read_to_string(own.join("experiment.toml")).unwrap();
+    std::fs::write(own.join("experiment.toml"), config.replace(".so\"\n", ".so\"\nallow_outside = true\n")).unwrap();
+    shell(&own, &commands[2..].join("\n"));
+}
+
+#[test]
+fn the_page_on_c_works_when_it_is_followed() {
+    if c_example().is_none() || Command::new("make").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no C compiler or no make");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    shell(folder.path(), &commands("## C, step by step").join("\n"));
+}
+
+#[test]
+fn the_examples_pass_the_suite() {
+    let mut all = vec![rust_example()];
+    all.extend(c_example());
+    for library in all {
+        for tier in ["", "--trusted"] {
+            shell(root(), &format!("isacopt plugin test --toys {tier} {}", library.display()));
+        }
+    }
 }

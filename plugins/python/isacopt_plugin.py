@@ -153,7 +153,10 @@ class Problem:
     def better(self, a, b):
         """Whether one evaluation is better than another: feasible first, then the objective (Deb's rules)."""
         if (a.violation <= 1e-9) != (b.violation <= 1e-9):
-            return not math.isnan(a.objective) if a.violation <= 1e-9 else math.isnan(b.objective)
+            # What is undefined is worse than anything that is not.
+            if math.isnan(a.objective):
+                return False
+            return a.violation <= 1e-9 or math.isnan(b.objective)
         if a.violation > 1e-9:
             return a.violation < b.violation
         if math.isnan(a.objective) or math.isnan(b.objective):

@@ -64,7 +64,7 @@ class Slsqp(Solver):
         if "gradient" in problem.offers:
             objective, gradient, misses, jacobian = problem.gradient(z)
             if len(misses) == problem.rows:
-                return objective, np.array(gradient), finite(misses), finite(jacobian).reshape(problem.rows, -1)
+                return objective, np.array(gradient), finite(misses), finite(jacobian).reshape(problem.rows, len(z))
         step = self.parameters["differences"] * np.maximum(np.abs(z), 0.01 * scale)
         designs, widths = [], []
         for i in np.flatnonzero(free):

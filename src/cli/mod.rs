@@ -13,6 +13,7 @@ mod evaluate;
 mod list;
 mod new;
 mod plot;
+mod plugin;
 mod plugin_worker;
 mod run;
 mod schema;
@@ -55,6 +56,7 @@ enum Command {
     New(new::Arguments),
     Plot(plot::Arguments),
     Cite(cite::Arguments),
+    Plugin(plugin::Arguments),
     PluginWorker(plugin_worker::Arguments),
 }
 
@@ -75,6 +77,7 @@ impl Command {
             Self::New(arguments) => new::run(&arguments),
             Self::Plot(arguments) => plot::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
+            Self::Plugin(arguments) => plugin::run(&arguments),
             Self::PluginWorker(arguments) => plugin_worker::run(&arguments),
         }
         .map(|()| true)
@@ -138,6 +141,7 @@ fn cancel_on_interrupt() -> Cancel {
     let flag = cancel.clone();
     let handler = move || {
         if flag.is_set() {
+            crate::plugin::kill_all();
             std::process::exit(i32::from(INTERRUPTED));
         }
         flag.set();

@@ -43,6 +43,8 @@ pub fn config_schema() -> Result<Value> {
             methods.push(tagged(named.name, schema, &driver));
         }
     }
+    systems.push(of_a_plugin("A system model of a plugin.", &systems, &json!({})));
+    methods.push(of_a_plugin("A solver of a plugin.", &methods, &driver));
     let plugin = hoist("plugin", schemars::schema_for!(PluginConfig).as_value(), &mut definitions);
     let limit = json!({ "type": ["number", "string", "array"], "description":
         "The limit: a number, text with a unit, or a list with one an entry of the metric." });
@@ -143,6 +145,16 @@ fn hoist(name: &str, schema: &Value, definitions: &mut Map<String, Value>) -> Va
     schema
 }
 
+/// A table whose `type` is none of the known ones: the plugin that has it knows its keys.
+fn of_a_plugin(description: &str, known: &[Value], further: &Value) -> Value {
+    let names: Vec<&Value> = known.iter().map(|schema| &schema["properties"]["type"]["const"]).collect();
+    let mut properties = json!({ "type": { "type": "string", "not": { "enum": names } } });
+    if let (Some(properties), Some(further)) = (properties.as_object_mut(), further.as_object()) {
+        properties.extend(further.clone());
+    }
+    json!({ "description": description, "type": "object", "properties": properties, "required": ["type"] })
+}
+
 /// A table's schema with its `type` and further keys in front of its own.
 fn tagged(name: &str, mut schema: Value, further: &Value) -> Value {
     let mut properties = Map::new();
@@ -164,7 +176,11 @@ mod tests {
         let schema = config_schema().unwrap();
         let types = |alternatives: &Value| -> Vec<String> {
             let alternatives = alternatives["oneOf"].as_array().unwrap();
-            alternatives.iter().map(|a| a["properties"]["type"]["const"].as_str().unwrap().to_string()).collect()
+            let names = alternatives.iter().filter_map(|a| a["properties"]["type"]["const"].as_str());
+            let names: Vec<String> = names.map(str::to_string).collect();
+            // The last one stands for plugins.
+            assert_eq!(names.len() + 1, alternatives.len());
+            names
         };
         let systems = types(&schema["properties"]["scenario"]);
         assert!(scenarios().iter().all(|entry| systems.contains(&entry.name.to_string())), "{systems:?}");

@@ -172,8 +172,10 @@ impl Desk {
         }
         let finite = self.take(coordinates);
         let repaired = finite && self.repair.as_mut()?.repair(&mut self.design);
-        out.extend_from_slice(&self.design);
-        Some(repaired)
+        let sound = self.design.iter().all(|x| x.is_finite());
+        // A repair that leaves the finite numbers is none.
+        out.extend_from_slice(if sound { &self.design } else { coordinates });
+        Some(repaired && sound)
     }
 
     /// Appends random designs of the problem, from the host's copy of the stream.

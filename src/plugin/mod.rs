@@ -5,6 +5,7 @@
 //! reports are judged by the model again, its parameters are checked against its own JSON Schema before anything runs,
 //! and a plugin that misbehaves fails its own run with the reason.
 
+pub mod conformance;
 pub mod desk;
 mod drawn;
 pub mod frame;
@@ -17,7 +18,9 @@ mod model;
 mod parameters;
 mod process;
 mod remote;
+pub mod skeleton;
 mod solver;
+pub mod toys;
 
 use std::fmt;
 use std::sync::Arc;
@@ -74,6 +77,11 @@ pub trait Backend: Send + Sync {
 
     /// A system that nobody asks about any more.
     fn forget(&self, _system: &Drawing) {}
+
+    /// The memory and the open files of its idle processes, in bytes and in number; none where that cannot be told.
+    fn resources(&self) -> Option<(u64, u64)> {
+        None
+    }
 
     /// Where its standard error goes; none where it has none of its own.
     fn log(&self) -> Option<&Log> {

@@ -60,6 +60,8 @@ pub struct Process {
     limits: Limits,
     input: Vec<u8>,
     output: Vec<u8>,
+    /// Whether it may serve on: it is alive, and what it said so far was in order.
+    fit: bool,
     /// Systems that were drawn in it, by their ids.
     pub(super) drawn: BTreeSet<u64>,
 }
@@ -112,7 +114,7 @@ impl Process {
         let (input, output) = (Vec::new(), Vec::new());
         let limits = location.limits;
         let mut process =
-            Self { child, group, stdin, stdout, words, silent, limits, input, output, drawn: BTreeSet::new() };
+            Self { child, group, stdin, stdout, words, silent, limits, input, output, fit: true, drawn: BTreeSet::new() };
         for stream in [process.stdin.as_fd(), process.stdout.as_fd()] {
             fcntl_setfl(stream, OFlags::NONBLOCK).map_err(|e| format!("its streams cannot be set up: {e}"))?;
         }
@@ -153,10 +155,19 @@ impl Process {
         match self.receive(&mut || false) {
             Ok(frame) if frame.kind() == wanted => Ok(frame),
             Ok(frame) if frame.kind() == "error" => Err(message(&frame)),
-            Ok(frame) => Err(format!("it answered `{kind}` by `{}`, not by `{wanted}`", frame.kind())),
+            Ok(frame) => Err(self.end(&format!("it answered `{kind}` by `{}`, not by `{wanted}`", frame.kind()))),
             Err(Silence::Broken(why)) => Err(why),
             Err(Silence::GaveUp) => Err("it did not answer".into()),
         }
+    }
+
+    /// Its memory in bytes and its open files, where the system tells them.
+    pub fn resources(&self) -> Option<(u64, u64)> {
+        let folder = format!("/proc/{}", self.child.id());
+        let status = std::fs::read_to_string(format!("{folder}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let memory: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+        Some((memory << 10, std::fs::read_dir(format!("{folder}/fd")).ok()?.count() as u64))
     }
 
     /// Sends a frame.
@@ -251,7 +262,15 @@ impl Process {
 
     /// The reason of a death, with the last words. Everything of the group is killed, too.
     fn death(&mut self) -> String {
-        let within = if self.input.is_empty() { "" } else { " in the middle of a frame" };
+        while self.input.len() < 1 << 16 && self.fill().is_ok_and(|n| n > 0) {}
+        let within = match (self.buffered(), self.input.as_slice()) {
+            (Err(why), _) => format!("; its standard output holds {why}"),
+            (Ok(_), []) => String::new(),
+            (Ok(_), rest) => {
+                let seen = String::from_utf8_lossy(&rest[..rest.len().min(8)]).escape_debug().to_string();
+                format!(" in the middle of a frame that begins by \"{seen}\"")
+            }
+        };
         // Whoever closes its streams has a moment to end by itself.
         let until = Instant::now() + Duration::from_secs(1);
         while !self.exited() && Instant::now() < until {
@@ -272,8 +291,14 @@ impl Process {
         format!("{why}{}", self.last_words())
     }
 
+    /// Whether it may serve on.
+    pub fn is_fit(&self) -> bool {
+        self.fit && !self.exited()
+    }
+
     /// Kills the whole group, and reaps the process.
     fn kill(&mut self) -> Option<ExitStatus> {
+        self.fit = false;
         if LIVE.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group.as_raw_nonzero().get()) {
             // Before the leader is reaped, so that no other can have taken the group's number.
             let _ = kill_process_group(self.group, Signal::KILL);

@@ -39,8 +39,11 @@ struct Shared {
 impl Shared {
     /// A process that nobody uses, or a new one. The file must still be what was loaded.
     fn lease(self: &Arc<Self>) -> Result<Lease, String> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let process = match idle {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(Process::is_fit);
+        let found = idle.pop();
+        drop(idle);
+        let process = match found {
             Some(process) => process,
             None => {
                 self.location.unchanged()?;
@@ -59,7 +62,7 @@ struct Lease {
 
 impl Lease {
     fn give_back(&mut self) {
-        if let Some(process) = self.process.take() {
+        if let Some(process) = self.process.take().filter(Process::is_fit) {
             self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
         }
     }
@@ -111,19 +114,21 @@ impl Backend for Remote {
     }
 
     fn ask(&self, system: Option<&Drawing>, header: &Value, payload: &[f64]) -> Result<Frame> {
-        let ask = || {
-            let mut lease = self.shared.lease()?;
+        let mut lease = self.shared.lease().map_err(|why| self.error(why))?;
+        let mut ask = || {
+            let process = lease.process()?;
             if let Some(system) = system
-                && !lease.process()?.drawn.contains(&system.id)
+                && !process.drawn.contains(&system.id)
             {
-                lease.process()?.ask(&system.request(), &[])?;
-                lease.process()?.drawn.insert(system.id);
+                process.ask(&system.request(), &[])?;
+                process.drawn.insert(system.id);
             }
-            let answer = lease.process()?.ask(header, payload)?;
-            lease.give_back();
-            Ok(answer)
+            process.ask(header, payload)
         };
-        ask().map_err(|why: String| self.error(why))
+        let answer = ask();
+        // One that said why it cannot answer is ready for the next question.
+        lease.give_back();
+        answer.map_err(|why| self.error(why))
     }
 
     fn forget(&self, system: &Drawing) {
@@ -131,6 +136,11 @@ impl Backend for Remote {
         let header = json!({ "type": "forget", "id": system.id });
         // One that does not answer is of no further use.
         idle.retain_mut(|process| !process.drawn.remove(&system.id) || process.ask(&header, &[]).is_ok());
+    }
+
+    fn resources(&self) -> Option<(u64, u64)> {
+        let idle = self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.iter().map(Process::resources).try_fold((0, 0), |(memory, files), of| Some((memory + of?.0, files + of?.1)))
     }
 
     fn log(&self) -> Option<&Log> {

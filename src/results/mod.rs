@@ -7,6 +7,7 @@
 //! | `timings.jsonl` | one [`Timing`] a line: what they do not determine |
 //! | `traces/RUN.json` | the iterations of a run, a list of [`Record`](crate::Record) |
 //! | `environment.json` | program version, machine, threads, date |
+//! | `plugins/NAME.log` | what a plugin's processes wrote to their standard error |
 //! | `report.html`, `figures/` | made from the files above |
 
 mod record;

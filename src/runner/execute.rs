@@ -92,6 +92,12 @@ pub fn execute(
     if !missing.is_empty() || !store.has("environment.json") {
         store.write_json("environment.json", &environment(plan, options.threads))?;
     }
+    for plugin in plan.experiment.plugins.iter() {
+        if let Some(log) = plugin.backend().log() {
+            let letters = plugin.manifest().name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+            log.open(&folder.join("plugins").join(format!("{}.log", letters.collect::<String>())));
+        }
+    }
     observe(&Progress { done: found, found, total: runs.len(), last: None });
     let copies = runs.iter().filter(|run| !is_done(&store, run)).fold(BTreeMap::new(), |mut copies, run| {
         *copies.entry(run.id.as_str()).or_insert(0usize) += 1;
