@@ -16,7 +16,11 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
     let file = std::fs::File::open(path).map_err(|e| format!("it cannot be read: {e}"))?;
     let length = file.metadata().map_err(|e| format!("it cannot be read: {e}"))?.len();
     file.take(64).read_to_end(&mut head).map_err(|e| format!("it cannot be read: {e}"))?;
-    if cfg!(target_os = "linux") { check_elf(&head).and_then(|()| check_whole(&head, length)) } else { check_other(&head) }
+    if cfg!(target_os = "linux") {
+        check_elf(&head).and_then(|()| check_whole(&head, length))
+    } else {
+        check_other(&head)
+    }
 }
 
 /// Whether the table of sections, which stands last in a file of this machine's kind, is there: the system's loader maps a
