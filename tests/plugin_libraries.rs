@@ -392,8 +392,8 @@ trusted = true
 path = "{}"
 [scenario]
 type = "monostatic"
-users = 3
-transmit = {{ horizontal = 3, vertical = 3 }}
+users = 4
+transmit = {{ horizontal = 4, vertical = 4 }}
 receive = {{ horizontal = 3, vertical = 3 }}
 [stop]
 max_evaluations = 300
