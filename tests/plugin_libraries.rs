@@ -449,46 +449,10 @@ fn shell(folder: &Path, script: &str) {
     let own = Path::new(PROGRAM).parent().unwrap().display().to_string();
     let path = format!("{own}:{}", std::env::var("PATH").unwrap_or_default());
     let mut shell = Command::new("sh");
-    shell.arg("-ec").arg(script).current_dir(folder).env("PATH", path).env("CARGO_NET_OFFLINE", "true");
+    shell.arg("-ec").arg(script).current_dir(folder).env("PATH", path);
     let ran = shell.output().expect("a shell");
     let said = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(ran.status.success(), "{script}\n{said}");
-}
-
-/// The commands of a section of the page, line by line.
-fn commands(section: &str) -> Vec<String> {
-    let page = std::fs::read_to_string(root().join("docs/write-a-plugin.md")).unwrap();
-    let rest = page.split(section).nth(1).expect("the section");
-    let block = rest.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("commands");
-    block.lines().map(str::to_string).collect()
-}
-
-#[test]
-fn the_page_on_rust_works_when_it_is_followed() {
-    let folder = tempfile::tempdir().unwrap();
-    let commands = commands("## Rust, step by step");
-    assert_eq!(commands[1], "cd my_search");
-    shell(folder.path(), &commands[0]);
-    let own = folder.path().join("my_search");
-    // Nothing is fetched: the versions are those that are here. What was built in a run before is used again.
-    std::fs::copy(root().join("Cargo.lock"), own.join("Cargo.lock")).unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("skeleton");
-    std::fs::create_dir_all(&target).unwrap();
-    std::os::unix::fs::symlink(&target, own.join("target")).unwrap();
-    // What the config runs may lie behind the link.
-    let config = std::fs::read_to_string(own.join("experiment.toml")).unwrap();
-    std::fs::write(own.join("experiment.toml"), config.replace(".so\"\n", ".so\"\nallow_outside = true\n")).unwrap();
-    shell(&own, &commands[2..].join("\n"));
-}
-
-#[test]
-fn the_page_on_c_works_when_it_is_followed() {
-    if c_example().is_none() || Command::new("make").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no C compiler or no make");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    shell(folder.path(), &commands("## C, step by step").join("\n"));
 }
 
 #[test]

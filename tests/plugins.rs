@@ -118,6 +118,39 @@ tests! {
     a_program_that_ends_at_once_is_refused: is_refused("gone", "exit code 5");
 }
 
+/// Whoever does not listen to `stop` is left, whatever it says meanwhile.
+#[test]
+fn a_plugin_that_does_not_stop_is_stopped() {
+    let run = |name: &str, rules: StopRules, cancelled: bool| {
+        let path = misbehaving(name);
+        let plugin = load(&path).unwrap();
+        let solver = solver(&plugin, name);
+        let mut run = Run::new(&solver, toy::budget().problem(), RandomStream::solver(1, 0));
+        run.rules = rules;
+        let cancel = run.cancel.clone();
+        let canceller = std::thread::spawn(move || {
+            if cancelled {
+                std::thread::sleep(Duration::from_millis(500));
+                cancel.set();
+            }
+        });
+        let since = Instant::now();
+        let outcome = run.drive(&mut |_| ()).unwrap();
+        canceller.join().unwrap();
+        drop(plugin);
+        assert!(since.elapsed() < Duration::from_secs(10), "{name}: {:?}", since.elapsed());
+        nothing_is_left(&path);
+        std::fs::remove_file(&path).unwrap();
+        outcome
+    };
+    let seconds = StopRules { max_seconds: Some(0.5), ..StopRules::default() };
+    assert_eq!(run("chatty", seconds.clone(), false).status, Status::TimeLimit);
+    assert_eq!(run("chatty", StopRules::default(), true).status, Status::Interrupted);
+    assert_eq!(run("stubborn", seconds, false).status, Status::TimeLimit);
+    let outcome = run("stubborn", StopRules { max_evaluations: Some(100), ..StopRules::default() }, false);
+    assert_eq!((outcome.status, outcome.evaluations), (Status::EvaluationLimit, 100));
+}
+
 #[test]
 fn a_flood_of_words_is_bounded_and_costs_nothing() {
     let path = misbehaving("noise");
@@ -262,7 +295,10 @@ fn the_same_search_in_a_process_and_built_in_give_the_same_bits() {
         assert!(own.feasible && own.evaluations > 1000);
         assert_eq!(plugin.objective.value.to_bits(), own.objective.value.to_bits(), "{plugin:?} {own:?}");
         assert_eq!(plugin.design, own.design);
-        assert_eq!((plugin.status, plugin.evaluations, plugin.iterations), (own.status, own.evaluations, own.iterations));
+        assert_eq!(
+            (plugin.status, plugin.evaluations, plugin.iterations),
+            (own.status, own.evaluations, own.iterations)
+        );
         let trace = |record: &isacopt::results::RunRecord| -> Vec<[u64; 3]> {
             let trace = read.trace(&record.run).unwrap();
             trace.iter().map(|r| [r.iteration, r.evaluations, r.objective.to_bits()]).collect()
@@ -315,7 +351,9 @@ fn parameters_are_checked_before_anything_runs_and_plugins_stay_in_their_folder(
     assert!(outside("path = \"link.py\"").unwrap_err().contains("leads out"));
     assert!(outside("path = \"../draws.py\"\nallow_outside = true").is_ok());
     // Two plugins with one name, and a name that isacopt has.
-    let twice = outside("path = \"../draws.py\"\nallow_outside = true\n[[plugin]]\npath = \"../draws.py\"\nallow_outside = true");
+    let twice = outside(
+        "path = \"../draws.py\"\nallow_outside = true\n[[plugin]]\npath = \"../draws.py\"\nallow_outside = true",
+    );
     assert!(twice.unwrap_err().contains("a solver `draws`, as another plugin has one"));
     std::fs::write(inner.join("thief.py"), WALK.replace("\"draws\"", "\"random_search\"")).unwrap();
     std::fs::copy(python_example("isacopt_plugin.py"), inner.join("isacopt_plugin.py")).unwrap();
@@ -382,8 +420,10 @@ fn scipy_is_a_solver_beside_the_built_in_ones() {
     };
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(python_example("scipy_slsqp.py"), folder.path().join("scipy_slsqp.py")).unwrap();
-    let solvers = format!("[[plugin]]\npath = \"scipy_slsqp.py\"\ninterpreter = \"{python}\"\n[[solver]]\n\
-        type = \"scipy_slsqp\"\n[[solver]]\ntype = \"exact\"\n");
+    let solvers = format!(
+        "[[plugin]]\npath = \"scipy_slsqp.py\"\ninterpreter = \"{python}\"\n[[solver]]\n\
+        type = \"scipy_slsqp\"\n[[solver]]\ntype = \"exact\"\n"
+    );
     let records = execute(&config(folder.path(), &format!("{SMALL}{solvers}")), &folder.path().join("out"));
     for pair in records.chunks(2) {
         let [scipy, exact] = pair else { panic!("two solvers") };
@@ -397,7 +437,8 @@ fn scipy_is_a_solver_beside_the_built_in_ones() {
 fn shell(folder: &Path, script: &str) -> (bool, String) {
     let program = Path::new(env!("CARGO_BIN_EXE_isacopt")).parent().expect("a folder");
     let path = format!("{}:{}", program.display(), std::env::var("PATH").expect("a path"));
-    let output = Command::new("sh").arg("-ec").arg(script).current_dir(folder).env("PATH", path).output().expect("a shell");
+    let output =
+        Command::new("sh").arg("-ec").arg(script).current_dir(folder).env("PATH", path).output().expect("a shell");
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.success(), said)
 }
@@ -427,8 +468,33 @@ fn the_page_followed_literally_in_an_empty_folder_works_for_python() {
     assert!(!fine && said.contains("there already"), "{said}");
     let (fine, said) = shell(folder.path(), "isacopt plugin new ../my_search --lang python");
     assert!(!fine && said.contains("small letters"), "{said}");
-    let listed = shell(&folder.path().join("my_search"), "isacopt plugin list experiment.toml; isacopt plugin info my_search.py");
+    let listed = shell(
+        &folder.path().join("my_search"),
+        "isacopt plugin list experiment.toml; isacopt plugin info my_search.py",
+    );
     assert!(listed.0 && listed.1.contains("solver my_search") && listed.1.contains("sha256"), "{}", listed.1);
+}
+
+#[test]
+fn the_page_followed_literally_in_an_empty_folder_works_for_c() {
+    follow("## C, step by step", "my_c_solver");
+}
+
+/// Builds the SDK and what it needs: too long for every day.
+#[test]
+#[ignore = "takes a minute; the continuous integration runs it"]
+fn the_page_followed_literally_in_an_empty_folder_works_for_rust() {
+    follow("## Rust, step by step", "my_solver");
+}
+
+fn follow(heading: &str, name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/write-a-plugin.md")).unwrap();
+    let (fine, said) = shell(folder.path(), &block(&page, heading));
+    assert!(fine, "{said}");
+    for words in ["1000 solves leave nothing behind", "Passed", name, "9 runs done"] {
+        assert!(said.contains(words), "no {words} in\n{said}");
+    }
 }
 
 #[test]

@@ -81,8 +81,11 @@ struct Which {
 
 impl Which {
     fn load(&self) -> Result<Plugin> {
-        let config =
-            PluginConfig { interpreter: self.interpreter.clone(), trusted: self.trusted, ..PluginConfig::at(&self.path) };
+        let config = PluginConfig {
+            interpreter: self.interpreter.clone(),
+            trusted: self.trusted,
+            ..PluginConfig::at(&self.path)
+        };
         config.load(Path::new(""), "PATH").map_err(|mistakes| {
             // The place is known: it is what was typed.
             Error::CheckFailed(mistakes.into_iter().map(|m| m.found).collect::<Vec<_>>().join("\n"))
@@ -227,7 +230,8 @@ fn test(which: &Which, toys_only: bool, as_json: bool) -> Result<()> {
             plugin: Some(plugin.clone()),
         };
         let missing = schema.mistakes(&solver.parameters, "parameters");
-        let broken = (!missing.is_empty()).then(|| missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+        let broken =
+            (!missing.is_empty()).then(|| missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
         findings.push(Finding { promise: "its defaults are valid", place: offered.name.clone(), broken });
         examine(&offered.name, &solver, &grounds, &mut findings);
         examine_plugin(&plugin, &offered.name, &solver, &mut findings);
@@ -243,9 +247,9 @@ fn test(which: &Which, toys_only: bool, as_json: bool) -> Result<()> {
     match broken.as_slice() {
         [] => Ok(()),
         broken => {
-            let lines = broken.iter().map(|f| {
-                format!("{}: {}: {}", f.place, f.promise, f.broken.as_deref().unwrap_or_default())
-            });
+            let lines = broken
+                .iter()
+                .map(|f| format!("{}: {}: {}", f.place, f.promise, f.broken.as_deref().unwrap_or_default()));
             Err(Error::CheckFailed(lines.collect::<Vec<_>>().join("\n")))
         }
     }

@@ -17,8 +17,8 @@ use super::system::{System, mistakes_in, read_scenario, section_of, without_null
 use crate::driver::StopRules;
 use crate::error::InputError;
 use crate::instance::found;
-use crate::model::{Baseline, SystemModel};
 use crate::metric::{Metric, MetricInfo};
+use crate::model::{Baseline, SystemModel};
 use crate::plugin::{Plugin, PluginMetric};
 
 /// What every cell is read with.

@@ -108,7 +108,11 @@ impl PluginConfig {
                 && !file.starts_with(&here)
             {
                 let found = format!("\"{}\", which leads out of the config's folder", self.path);
-                return Err(vec![InputError::new(key, found, "a file in it, or `allow_outside = true` beside the path")]);
+                return Err(vec![InputError::new(
+                    key,
+                    found,
+                    "a file in it, or `allow_outside = true` beside the path",
+                )]);
             }
         }
         let default = Limits::default();
@@ -118,7 +122,10 @@ impl PluginConfig {
         };
         let location = Location::new(&path, self.trusted, self.sha256.as_deref(), limits);
         let loaded = location.and_then(|location| {
-            Plugin::load(Location { interpreter: self.interpreter.clone().or(location.interpreter.clone()), ..location })
+            Plugin::load(Location {
+                interpreter: self.interpreter.clone().or(location.interpreter.clone()),
+                ..location
+            })
         });
         loaded.map_err(|error| match error {
             crate::Error::Input(_) => mistakes_in(error, place),
@@ -129,11 +136,8 @@ impl PluginConfig {
     /// The table as it stands in a resolved config: the file by its absolute path, and pinned.
     fn resolved(&self, plugin: &Plugin) -> Value {
         let location = plugin.location();
-        let pinned = Self {
-            path: location.path.display().to_string(),
-            sha256: Some(location.sha256.clone()),
-            ..self.clone()
-        };
+        let pinned =
+            Self { path: location.path.display().to_string(), sha256: Some(location.sha256.clone()), ..self.clone() };
         serde_json::to_value(pinned).unwrap_or_default()
     }
 }

@@ -124,7 +124,8 @@ impl Case<'_> {
             Err(error) => return self.look("runs", Err(error.to_string())),
         };
         // A model that cannot judge fails every solver.
-        let judged = self.ground.problem.evaluator().evaluate(&self.ground.problem.random(&mut RandomStream::solver(0, 0)));
+        let judged =
+            self.ground.problem.evaluator().evaluate(&self.ground.problem.random(&mut RandomStream::solver(0, 0)));
         let failed = outcome.status == Status::Failed && judged.is_ok();
         self.look("runs", if failed { Err(outcome.reason.clone()) } else { Ok(()) });
         self.look("a seed determines the run", self.same_again(&outcome));
@@ -260,8 +261,7 @@ pub fn examine_plugin(plugin: &Plugin, name: &str, solver: &PluginSolver, findin
     };
     let run = |solver: &PluginSolver, seed: u64, evaluations: u64| {
         let mut run = Run::new(solver, Arc::clone(&problem), RandomStream::solver(seed, 0));
-        run.rules =
-            StopRules { max_evaluations: Some(evaluations), max_iterations: Some(50), ..StopRules::default() };
+        run.rules = StopRules { max_evaluations: Some(evaluations), max_iterations: Some(50), ..StopRules::default() };
         run.drive(&mut |_| ()).map_err(|e| e.to_string())
     };
     let fresh = Plugin::load(plugin.location().clone());
@@ -287,7 +287,9 @@ pub fn examine_plugin(plugin: &Plugin, name: &str, solver: &PluginSolver, findin
                 before = plugin.backend().resources();
             }
         }
-        let (Some((memory, files)), Some((more, other))) = (before, plugin.backend().resources()) else { return Ok(()) };
+        let (Some((memory, files)), Some((more, other))) = (before, plugin.backend().resources()) else {
+            return Ok(());
+        };
         let grown = more.saturating_sub(memory);
         if grown > (4 << 20) + memory / 20 || other > files + 2 {
             let solves = SOLVES - SOLVES / 4;
@@ -361,7 +363,8 @@ pub fn examine_models(plugin: &Plugin, findings: &mut Vec<Finding>) {
             for _ in 0..20 {
                 let design = problem.random(&mut stream);
                 let metrics = judge.metrics(&design).map_err(|e| e.to_string())?;
-                (0..problem.model().metrics().len()).for_each(|m| all.extend(metrics.get(m).iter().map(|x| x.to_bits())));
+                (0..problem.model().metrics().len())
+                    .for_each(|m| all.extend(metrics.get(m).iter().map(|x| x.to_bits())));
             }
             Ok(all)
         };

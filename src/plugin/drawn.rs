@@ -142,7 +142,9 @@ impl Drawn {
                 "complex" => Domain::Complex,
                 "hermitian" if matches!(block.shape[..], [a, b] if a == b) => Domain::Hermitian,
                 "hermitian" => return Err(format!("its block `{}` is no square matrix", block.name)),
-                other => return Err(format!("its block `{}` is of the kind `{other}`, which there is not", block.name)),
+                other => {
+                    return Err(format!("its block `{}` is of the kind `{other}`, which there is not", block.name));
+                }
             };
             if let Domain::Box { lower, upper } = &domain
                 && lower.iter().zip(upper).any(|(l, u)| l > u)

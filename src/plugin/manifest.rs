@@ -168,7 +168,8 @@ impl Manifest {
             }
             seen.push((kind, name));
             if let Some(schema) = parameters {
-                Parameters::new(schema).map_err(|why| format!("{kind} `{name}`: the schema of its parameters: {why}"))?;
+                Parameters::new(schema)
+                    .map_err(|why| format!("{kind} `{name}`: the schema of its parameters: {why}"))?;
             }
         }
         for solver in &self.solvers {

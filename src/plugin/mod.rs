@@ -28,13 +28,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use desk::Desk;
-pub use process::kill_all;
 pub use location::{Limits, Location, Tier};
-pub use manifest::{Manifest, OfferedMetric, OfferedModel, OfferedSolver};
-pub use parameters::Parameters;
 pub use log::Log;
+pub use manifest::{Manifest, OfferedMetric, OfferedModel, OfferedSolver};
 pub use metric::PluginMetric;
 pub use model::PluginScenario;
+pub use parameters::Parameters;
+pub use process::kill_all;
 pub use remote::Drawing;
 pub use solver::PluginSolver;
 

@@ -104,7 +104,8 @@ impl SystemModel for PluginModel {
     }
 
     fn evaluate(&self, design: &Design, _: MetricSet, _: &mut Workspace, out: &mut MetricValues) -> Result<()> {
-        let values = self.link.ask(json!({ "type": "judge", "id": self.link.drawing.id }), design, self.drawn.values())?;
+        let values =
+            self.link.ask(json!({ "type": "judge", "id": self.link.drawing.id }), design, self.drawn.values())?;
         let mut rest = values.as_slice();
         for (index, metric) in self.drawn.metrics.iter().enumerate() {
             let (own, behind) = rest.split_at(metric.len());

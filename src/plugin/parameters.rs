@@ -13,7 +13,16 @@ const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "integ
 
 /// Keywords that say something to readers and nothing to a check.
 const NOTES: [&str; 11] = [
-    "$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples", "format", "deprecated",
+    "$schema",
+    "$id",
+    "$comment",
+    "$defs",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "format",
+    "deprecated",
     "readOnly",
 ];
 
@@ -82,7 +91,9 @@ impl<'a> Parameters<'a> {
                     }
                 }
                 "enum" | "required" if !value.is_array() => return wrong(),
-                "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" if !value.is_number() => return wrong(),
+                "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" if !value.is_number() => {
+                    return wrong();
+                }
                 "multipleOf" if value.as_f64().is_none_or(|x| x <= 0.0) => return wrong(),
                 "minLength" | "maxLength" | "minItems" | "maxItems" if value.as_u64().is_none() => return wrong(),
                 "uniqueItems" if !value.is_boolean() => return wrong(),
@@ -114,7 +125,11 @@ impl<'a> Parameters<'a> {
             return;
         };
         if depth > DEEPEST {
-            return mistakes.push(InputError::new(place, "a value nested too deep", format!("at most {DEEPEST} levels")));
+            return mistakes.push(InputError::new(
+                place,
+                "a value nested too deep",
+                format!("at most {DEEPEST} levels"),
+            ));
         }
         if let Some(kinds) = rules.get("type") {
             let kinds: Vec<&str> = match kinds {

@@ -113,8 +113,19 @@ impl Process {
         });
         let (input, output) = (Vec::new(), Vec::new());
         let limits = location.limits;
-        let mut process =
-            Self { child, group, stdin, stdout, words, silent, limits, input, output, fit: true, drawn: BTreeSet::new() };
+        let mut process = Self {
+            child,
+            group,
+            stdin,
+            stdout,
+            words,
+            silent,
+            limits,
+            input,
+            output,
+            fit: true,
+            drawn: BTreeSet::new(),
+        };
         for stream in [process.stdin.as_fd(), process.stdout.as_fd()] {
             fcntl_setfl(stream, OFlags::NONBLOCK).map_err(|e| format!("its streams cannot be set up: {e}"))?;
         }
@@ -399,4 +410,3 @@ fn ended(status: ExitStatus) -> String {
 fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }
 }
-

@@ -140,7 +140,9 @@ impl Backend for Remote {
 
     fn resources(&self) -> Option<(u64, u64)> {
         let idle = self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.iter().map(Process::resources).try_fold((0, 0), |(memory, files), of| Some((memory + of?.0, files + of?.1)))
+        idle.iter()
+            .map(Process::resources)
+            .try_fold((0, 0), |(memory, files), of| Some((memory + of?.0, files + of?.1)))
     }
 
     fn log(&self) -> Option<&Log> {
@@ -250,14 +252,19 @@ impl Session {
             Some(Open::Question(frame)) => Some(frame),
             None => None,
         };
+        let (mut over, mut told) = (None, None);
         loop {
             let frame = match held.take() {
                 Some(frame) => frame,
-                None => match self.wait(budget)? {
+                None => match self.wait(budget, &mut over)? {
                     Some(frame) => frame,
                     None => return Ok(Step::Advanced),
                 },
             };
+            if told.is_some_and(|told: Instant| told.elapsed() > self.location.limits.deadline) {
+                let seconds = self.location.limits.deadline.as_secs_f64();
+                return Err(format!("it was told to stop, and went on for {seconds} s"));
+            }
             let spent = self.desk.evaluations() - before;
             match frame.kind() {
                 "report" if frame.header.get("within") == Some(&Value::Bool(true)) => {
@@ -280,19 +287,28 @@ impl Session {
                     self.open = Some(Open::Question(frame));
                     return Ok(Step::Advanced);
                 }
-                _ => self.answer(&frame, budget, before)?,
+                _ => {
+                    self.answer(&frame, budget, before)?;
+                    if budget.exhausted(self.desk.evaluations() - before) {
+                        told.get_or_insert_with(Instant::now);
+                    }
+                }
             }
         }
     }
 
-    /// The next frame; none where the time is over, or someone stopped the run, and the plugin does not end.
-    fn wait(&mut self, budget: &Budget) -> Result<Option<Frame>, String> {
-        let mut since = None;
+    /// The next frame; none where the time is `over`, or someone stopped the run, and the plugin does not end.
+    fn wait(&mut self, budget: &Budget, over: &mut Option<Instant>) -> Result<Option<Frame>, String> {
         let mut give_up = || {
-            let over = budget.cancel().is_set() || budget.seconds_left().is_some_and(|s| s <= 1e-9);
-            over && since.get_or_insert_with(Instant::now).elapsed() >= GRACE
+            let now = budget.cancel().is_set() || budget.seconds_left().is_some_and(|s| s <= 1e-9);
+            now && over.get_or_insert_with(Instant::now).elapsed() >= GRACE
         };
-        match self.lease.process()?.receive(&mut give_up) {
+        // One that talks on is left as one that is silent.
+        let received = match give_up() {
+            true => Err(Silence::GaveUp),
+            false => self.lease.process()?.receive(&mut give_up),
+        };
+        match received {
             Ok(frame) => Ok(Some(frame)),
             Err(Silence::GaveUp) => {
                 self.lease.process = None;

@@ -135,6 +135,19 @@ int main(int count, char **arguments) {
             for (int i = 0; i < 400000; i++)
                 fprintf(stderr, "line %d of what nobody wants to read\n", i);
         }
+        if (IS("chatty"))
+            for (;;) {
+                send("{\"type\":\"alive\"}", 0, 0);
+                receive();
+            }
+        if (IS("stubborn")) {
+            static double kept[1 << 10];
+            memcpy(kept, start, 8 * (size_t)n);
+            for (;;) {
+                send("{\"type\":\"evaluate\",\"count\":1}", kept, n);
+                receive();
+            }
+        }
         if (IS("nan"))
             start[0] = 0.0 / 0.0;
         if (IS("dimension"))

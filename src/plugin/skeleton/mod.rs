@@ -24,18 +24,13 @@ pub struct Skeleton {
 
 /// The skeleton of a plugin of this name.
 pub fn of(language: Language, name: &str) -> Skeleton {
+    let capital = |(i, c): (usize, char)| if i == 0 { c.to_ascii_uppercase() } else { c };
+    let camel: String = name.split('_').flat_map(|word| word.chars().enumerate().map(capital)).collect();
     match language {
-        Language::Python => python(name, &camel(name)),
-        Language::Rust => libraries::rust(name, &camel(name)),
+        Language::Python => python(name, &camel),
+        Language::Rust => libraries::rust(name, &camel),
         Language::C => libraries::c(name),
     }
-}
-
-/// `my_search` as the name of a type, `MySearch`.
-fn camel(name: &str) -> String {
-    name.split('_')
-        .flat_map(|word| word.chars().enumerate().map(|(i, c)| if i == 0 { c.to_ascii_uppercase() } else { c }))
-        .collect()
 }
 
 fn python(name: &str, camel: &str) -> Skeleton {
