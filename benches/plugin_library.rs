@@ -76,8 +76,7 @@ fn overhead(c: &mut Criterion) {
             }
         });
     });
-    let solver =
-        PluginSolver { solver: "calls".into(), parameters: serde_json::Map::new(), plugin: Some(library()) };
+    let solver = PluginSolver { solver: "calls".into(), parameters: serde_json::Map::new(), plugin: Some(library()) };
     let mut iterate = solver.begin(Arc::clone(&problem), None, RandomStream::solver(1, 0)).expect("begun");
     c.bench_function("1000 evaluations from C, inside isacopt", |b| {
         b.iter(|| iterate.step(&Budget::unlimited()).expect("a step"));

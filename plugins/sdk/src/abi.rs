@@ -165,15 +165,36 @@ pub struct Host {
     /// The problem.
     pub problem: *const Problem,
     /// Judges a design. `STOP` where the run is over.
-    pub evaluate: unsafe extern "C" fn(user: *mut c_void, design: *const f64, length: usize, out: *mut Judged) -> Status,
+    pub evaluate:
+        unsafe extern "C" fn(user: *mut c_void, design: *const f64, length: usize, out: *mut Judged) -> Status,
     /// Judges `count` designs that stand one behind the other, `length` numbers in all.
-    pub evaluate_batch: unsafe extern "C" fn(user: *mut c_void, designs: *const f64, length: usize, count: usize, out: *mut Judged) -> Status,
+    pub evaluate_batch: unsafe extern "C" fn(
+        user: *mut c_void,
+        designs: *const f64,
+        length: usize,
+        count: usize,
+        out: *mut Judged,
+    ) -> Status,
     /// Judges a design, and writes by how much it misses each limit (relative to it, negative where it is held), one
     /// number a limit.
-    pub evaluate_limits: unsafe extern "C" fn(user: *mut c_void, design: *const f64, length: usize, out: *mut Judged, misses: *mut f64) -> Status,
+    pub evaluate_limits: unsafe extern "C" fn(
+        user: *mut c_void,
+        design: *const f64,
+        length: usize,
+        out: *mut Judged,
+        misses: *mut f64,
+    ) -> Status,
     /// Objective and its gradient, the limits as `values <= 0` (relative violations) and their Jacobian, row-major.
     /// `values` and `jacobian` may be null. `UNSUPPORTED` where the problem gives none.
-    pub gradient: unsafe extern "C" fn(user: *mut c_void, design: *const f64, length: usize, objective: *mut f64, gradient: *mut f64, values: *mut f64, jacobian: *mut f64) -> Status,
+    pub gradient: unsafe extern "C" fn(
+        user: *mut c_void,
+        design: *const f64,
+        length: usize,
+        objective: *mut f64,
+        gradient: *mut f64,
+        values: *mut f64,
+        jacobian: *mut f64,
+    ) -> Status,
     /// Moves a design to a feasible one near it; `moved` becomes 1 where it could. `UNSUPPORTED` where the problem
     /// does not offer it.
     pub repair: unsafe extern "C" fn(user: *mut c_void, design: *mut f64, length: usize, moved: *mut u32) -> Status,
@@ -258,17 +279,54 @@ pub struct Plugin {
     /// docs/plugin-protocol.md.
     pub manifest: Text,
     /// Sets out on a problem with parameters (a JSON object), at a start or (null) wherever it likes. Gives a handle.
-    pub solver_begin: Option<unsafe extern "C" fn(index: u32, host: *const Host, parameters: Text, start: *const f64, length: usize, run: *mut *mut c_void, message: *mut Message) -> Status>,
+    pub solver_begin: Option<
+        unsafe extern "C" fn(
+            index: u32,
+            host: *const Host,
+            parameters: Text,
+            start: *const f64,
+            length: usize,
+            run: *mut *mut c_void,
+            message: *mut Message,
+        ) -> Status,
+    >,
     /// One iteration.
-    pub solver_step: Option<unsafe extern "C" fn(run: *mut c_void, host: *const Host, report: *mut StepReport, message: *mut Message) -> Status>,
+    pub solver_step: Option<
+        unsafe extern "C" fn(
+            run: *mut c_void,
+            host: *const Host,
+            report: *mut StepReport,
+            message: *mut Message,
+        ) -> Status,
+    >,
     /// Writes the best design so far. Called after `solver_begin` and after each step.
-    pub solver_best: Option<unsafe extern "C" fn(run: *mut c_void, design: *mut f64, length: usize, message: *mut Message) -> Status>,
+    pub solver_best: Option<
+        unsafe extern "C" fn(run: *mut c_void, design: *mut f64, length: usize, message: *mut Message) -> Status,
+    >,
     /// Frees a handle of `solver_begin`.
     pub solver_end: Option<unsafe extern "C" fn(run: *mut c_void)>,
     /// Prepares a metric for a system. Gives a handle.
-    pub metric_begin: Option<unsafe extern "C" fn(index: u32, system: *const System, metric: *mut *mut c_void, message: *mut Message) -> Status>,
+    pub metric_begin: Option<
+        unsafe extern "C" fn(
+            index: u32,
+            system: *const System,
+            metric: *mut *mut c_void,
+            message: *mut Message,
+        ) -> Status,
+    >,
     /// The metric's values for a design. `values` holds the needed metrics one behind the other.
-    pub metric_value: Option<unsafe extern "C" fn(metric: *const c_void, design: *const f64, length: usize, values: *const f64, value_count: usize, out: *mut f64, out_count: usize, message: *mut Message) -> Status>,
+    pub metric_value: Option<
+        unsafe extern "C" fn(
+            metric: *const c_void,
+            design: *const f64,
+            length: usize,
+            values: *const f64,
+            value_count: usize,
+            out: *mut f64,
+            out_count: usize,
+            message: *mut Message,
+        ) -> Status,
+    >,
     /// Frees a handle of `metric_begin`.
     pub metric_end: Option<unsafe extern "C" fn(metric: *mut c_void)>,
 }

@@ -96,10 +96,7 @@ impl<'a, S: Service> Window<'a, S> {
 ///
 /// # Safety
 /// `user` must be what [`Window::host`] set, of the same service.
-unsafe fn serve<S: Service>(
-    user: *mut c_void,
-    work: impl FnOnce(&mut Window<'_, S>) -> Result<(), Halt>,
-) -> Status {
+unsafe fn serve<S: Service>(user: *mut c_void, work: impl FnOnce(&mut Window<'_, S>) -> Result<(), Halt>) -> Status {
     let Some(window) = (unsafe { user.cast::<Window<S>>().as_mut() }) else { return abi::FAILED };
     match catch_unwind(AssertUnwindSafe(|| work(window))) {
         Ok(Ok(())) => abi::OK,

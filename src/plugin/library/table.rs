@@ -187,11 +187,7 @@ unsafe impl Send for Handle {}
 
 impl Handle {
     /// One step, and the bound where it gives one.
-    pub fn step<S: Service>(
-        &mut self,
-        view: &ProblemView,
-        service: &mut S,
-    ) -> Result<(Stepped, Option<f64>), Halt> {
+    pub fn step<S: Service>(&mut self, view: &ProblemView, service: &mut S) -> Result<(Stepped, Option<f64>), Halt> {
         let step = self.plugin.solver_step.ok_or_else(|| Halt::Failed("it has no solver_step".into()))?;
         let mut report = StepReport { outcome: abi::STEP_ADVANCED, has_bound: 0, bound: f64::NAN };
         let mut window = Window::new(service, view, &self.parameters);

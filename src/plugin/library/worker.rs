@@ -133,12 +133,9 @@ impl Task {
             gradients: offers("gradient"),
             description: problem.to_string(),
         };
-        let view = ProblemView::new(
-            &space,
-            &|name| fixed.iter().any(|(i, _)| space.blocks()[*i].name == name),
-            facts,
-        );
-        let random = stream(header.get("random").unwrap_or(&Value::Null)).ok_or("the random stream is not understood")?;
+        let view = ProblemView::new(&space, &|name| fixed.iter().any(|(i, _)| space.blocks()[*i].name == name), facts);
+        let random =
+            stream(header.get("random").unwrap_or(&Value::Null)).ok_or("the random stream is not understood")?;
         let evaluations = header["budget"]["evaluations"].as_u64();
         let start = wants_start.then(|| start.to_vec());
         Ok(Self { solver, parameters, space, fixed, view, start, random, evaluations })

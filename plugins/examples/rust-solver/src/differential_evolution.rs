@@ -184,7 +184,8 @@ impl Solver for DifferentialEvolution {
                 continue;
             }
             if host.better(&value, &old.value) {
-                let gain = (old.value.violation - value.violation).abs() + (old.value.objective - value.objective).abs();
+                let gain =
+                    (old.value.violation - value.violation).abs() + (old.value.objective - value.objective).abs();
                 successes.push((rates.0, rates.1, if gain.is_finite() { gain } else { 1.0 }));
                 if state.archive.len() < state.size {
                     state.archive.push(old.design.clone());
