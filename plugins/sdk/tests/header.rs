@@ -63,6 +63,7 @@ fn c_type(rust: &str) -> String {
 fn declared(name: &str, rust: &str) -> String {
     let rust = rust.trim();
     let rust = rust.strip_prefix("Option<").and_then(|inner| inner.strip_suffix('>')).unwrap_or(rust).trim();
+    let rust = rust.trim_end_matches(',');
     if let Some(rest) = rust.strip_prefix("unsafe extern \"C\" fn(") {
         let (arguments, result) = rest.split_once(')').expect("a function's type");
         let result = result.trim().strip_prefix("->").map_or("void".to_string(), c_type);
@@ -101,8 +102,9 @@ fn generated() -> String {
                 continue;
             }
             let _ = write!(field, "{line} ");
-            let open = field.matches('(').count() == field.matches(')').count();
-            if open && line.ends_with(',') {
+            let count = |sign: &str| field.matches(sign).count();
+            let whole = count("(") == count(")") && count("<") + count("->") == count(">");
+            if whole && line.ends_with(',') {
                 let text = field.trim().trim_end_matches(',').strip_prefix("pub ").expect("public fields");
                 let (name, rust) = text.split_once(':').expect("a field");
                 let _ = writeln!(body, "{}    {};", comment(&docs, "    "), declared(name.trim(), rust));

@@ -14,8 +14,27 @@ const MACHINES: [(u16, &str); 7] =
 pub(super) fn check(path: &Path) -> Result<(), String> {
     let mut head = Vec::new();
     let file = std::fs::File::open(path).map_err(|e| format!("it cannot be read: {e}"))?;
+    let length = file.metadata().map_err(|e| format!("it cannot be read: {e}"))?.len();
     file.take(64).read_to_end(&mut head).map_err(|e| format!("it cannot be read: {e}"))?;
-    if cfg!(target_os = "linux") { check_elf(&head) } else { check_other(&head) }
+    if cfg!(target_os = "linux") {
+        check_elf(&head).and_then(|()| check_whole(&head, length))
+    } else {
+        check_other(&head)
+    }
+}
+
+/// Whether the table of sections, which stands last in a file of this machine's kind, is there: the system's loader maps a
+/// file that is cut off without a complaint, and the program ends where it reads beyond.
+fn check_whole(head: &[u8], length: u64) -> Result<(), String> {
+    if !cfg!(all(target_pointer_width = "64", target_endian = "little")) || head.len() < 64 {
+        return Ok(());
+    }
+    let number = |at: usize, bytes: usize| (0..bytes).rev().fold(0u64, |n, i| n << 8 | u64::from(head[at + i]));
+    let end = number(40, 8).saturating_add(number(58, 2) * number(60, 2));
+    match end > length {
+        true => Err(format!("it is cut off: {length} of at least {end} bytes are there")),
+        false => Ok(()),
+    }
 }
 
 /// The head of an ELF file (System V ABI, chapter 4): magic, class, byte order; type and machine at 16 and 18.
