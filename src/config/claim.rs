@@ -30,6 +30,13 @@ const KEYS: [&str; 14] = [
 pub enum ClaimTest {
     /// The metric has this value, in its scale, to `within`.
     Value(f64),
+    /// The solver's metric over another solver's is this, to `within`: a ratio in the linear scale, a difference in others.
+    Ratio {
+        /// The other solver's label.
+        than: String,
+        /// The ratio.
+        value: f64,
+    },
     /// The solver's metric is higher (or lower) than another solver's at every point.
     Order {
         /// The other solver's label.
@@ -109,19 +116,20 @@ impl ClaimConfig {
         let (value, than, along) = (fields.number("value", "a number"), fields.text("than"), fields.text("along"));
         let test = match (value, than, along, relation.as_deref()) {
             (Some(value), None, None, None) => ClaimTest::Value(value),
+            (Some(value), Some(than), None, None) => ClaimTest::Ratio { than, value },
             (None, Some(than), None, Some(r @ ("higher" | "lower"))) => {
                 ClaimTest::Order { than, higher: r == "higher" }
             }
             (None, None, Some(along), Some(r @ ("rises" | "falls"))) => ClaimTest::Trend { along, rises: r == "rises" },
             (None, None, None, None) => ClaimTest::Words,
             _ => {
-                let allowed = "`value`, or `than` with `relation` \"higher\" or \"lower\", or `along` with `relation` \
+                let allowed = "`value`, or `than` with `value` (a ratio), or `than` with `relation` \"higher\" or \"lower\", or `along` with `relation` \
                                \"rises\" or \"falls\"";
                 fields.mistake("relation", "keys that are no test together".into(), allowed);
                 ClaimTest::Words
             }
         };
-        let usual = if matches!(test, ClaimTest::Value(_)) { 0.05 } else { 1e-6 };
+        let usual = if matches!(test, ClaimTest::Value(_) | ClaimTest::Ratio { .. }) { 0.05 } else { 1e-6 };
         Some(Self {
             place: place.into(),
             paper: paper?,
@@ -158,8 +166,8 @@ pub(super) fn claim_schema() -> Value {
             "statistic": names(&["mean", "median"], "What stands for the trials."),
             "scale": names(&["linear", "dB", "degrees"], "The scale in which values are compared."),
             "at": { "type": "object", "description": "Values of swept keys: the points that the claim is about." },
-            "value": { "type": "number", "description": "The paper's value, in the scale." },
-            "than": text("The other solver's label, for `relation` \"higher\" and \"lower\"."),
+            "value": { "type": "number", "description": "The paper's value, in the scale; with `than` the ratio to the other solver's." },
+            "than": text("The other solver's label, for `relation` \"higher\" and \"lower\", and for ratios."),
             "along": text("The swept key, for `relation` \"rises\" and \"falls\"."),
             "relation": names(&["higher", "lower", "rises", "falls"], "What the claim says."),
             "within": { "type": "number", "minimum": 0, "description": "The tolerance: relative in the linear scale, a difference in others." },
@@ -198,7 +206,7 @@ mod tests {
         for (line, words) in [
             ("value = 3", "`claim[0].paper`: found no such key"),
             ("paper = 'a'\nvalu = 3", "c.toml:3: `claim[0].valu`"),
-            ("paper = 'a'\nvalue = 3\nthan = 'b'", "keys that are no test together"),
+            ("paper = 'a'\nvalue = 3\nalong = 'b'", "keys that are no test together"),
             ("paper = 'a'\nthan = 'b'\nrelation = 'rises'", "keys that are no test together"),
             ("paper = 'a'\nvalue = 'b'", "c.toml:3: `claim[0].value`"),
         ] {

@@ -84,7 +84,7 @@ impl<'a> Tester<'a> {
             labels().position(|l| l == label).ok_or_else(|| InputError::unknown(key(name), label, labels()))
         };
         let solver = claim.solver.as_deref().map_or(Ok(0), |label| place("solver", label))?;
-        if let ClaimTest::Order { than, .. } = &claim.test {
+        if let ClaimTest::Order { than, .. } | ClaimTest::Ratio { than, .. } = &claim.test {
             place("than", than)?;
         }
         let keys = || study.axes.iter().flat_map(|a| &a.keys).map(|k| k.key.as_str());
@@ -109,6 +109,7 @@ impl<'a> Tester<'a> {
         let (verdict, ours) = match &self.claim.test {
             ClaimTest::Words => (if self.claim.holds { Verdict::Holds } else { Verdict::Fails }, String::new()),
             ClaimTest::Value(value) => self.value(*value),
+            ClaimTest::Ratio { than, value } => self.ratio(than, *value),
             ClaimTest::Order { than, higher } => self.order(than, *higher),
             ClaimTest::Trend { along, rises } => self.trend(along, *rises),
         };
@@ -131,26 +132,36 @@ impl<'a> Tester<'a> {
         (verdict(holds), range(&found, 4))
     }
 
-    fn order(&self, than: &str, higher: bool) -> (Verdict, String) {
-        let Some(other) = self.study.solvers.iter().position(|(label, _)| label == than) else {
+    fn ratio(&self, than: &str, value: f64) -> (Verdict, String) {
+        let found: Vec<f64> = self.pairs(than).iter().map(|pair| self.over(pair)).collect();
+        if found.is_empty() {
             return (Verdict::Untested, String::new());
-        };
-        let pairs = self.cells().filter_map(|c| Some((self.at(c, self.solver)?, self.at(c, other)?)));
-        let pairs: Vec<(f64, f64)> = pairs.collect();
+        }
+        let size = if self.scale == Scale::Linear { value.abs() } else { 1.0 };
+        let holds = found.iter().all(|x| (x - value).abs() <= self.claim.within * size);
+        (verdict(holds), range(&found, 4))
+    }
+
+    fn order(&self, than: &str, higher: bool) -> (Verdict, String) {
+        let pairs = self.pairs(than);
         if pairs.is_empty() {
             return (Verdict::Untested, String::new());
         }
         let sign = if higher { 1.0 } else { -1.0 };
         let holding = pairs.iter().filter(|(a, b)| sign * (a - b) >= -self.slack(*b)).count();
-        let ratios: Vec<f64> = match self.scale {
-            Scale::Linear => pairs.iter().map(|(a, b)| a / b).collect(),
-            _ => pairs.iter().map(|(a, b)| a - b).collect(),
-        };
+        let over: Vec<f64> = pairs.iter().map(|pair| self.over(pair)).collect();
         let what = if self.scale == Scale::Linear { "ratio" } else { "difference" };
-        (
-            verdict(holding == pairs.len()),
-            format!("at {holding} of {} points; {what} {}", pairs.len(), range(&ratios, 3)),
-        )
+        (verdict(holding == pairs.len()), format!("at {holding} of {} points; {what} {}", pairs.len(), range(&over, 3)))
+    }
+
+    /// The metric of the solver and of another, at the points where both are compared.
+    fn pairs(&self, than: &str) -> Vec<(f64, f64)> {
+        let Some(other) = self.study.solvers.iter().position(|(label, _)| label == than) else { return Vec::new() };
+        self.cells().filter_map(|c| Some((self.at(c, self.solver)?, self.at(c, other)?))).collect()
+    }
+
+    fn over(&self, (a, b): &(f64, f64)) -> f64 {
+        if self.scale == Scale::Linear { a / b } else { a - b }
     }
 
     fn trend(&self, along: &str, rises: bool) -> (Verdict, String) {
