@@ -228,6 +228,8 @@ unsafe extern "C" fn metric_begin(
     }
 }
 
+// The interface has so many.
+#[allow(clippy::too_many_arguments)]
 unsafe extern "C" fn metric_value(
     metric: *const c_void,
     design: *const f64,

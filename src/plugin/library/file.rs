@@ -29,7 +29,7 @@ fn check_whole(head: &[u8], length: u64) -> Result<(), String> {
     if !cfg!(all(target_pointer_width = "64", target_endian = "little")) || head.len() < 64 {
         return Ok(());
     }
-    let number = |at: usize, bytes: usize| (0..bytes).rev().fold(0u64, |n, i| n << 8 | u64::from(head[at + i]));
+    let number = |at: usize, bytes: usize| (0..bytes).rev().fold(0u64, |n, i| (n << 8) | u64::from(head[at + i]));
     let end = number(40, 8).saturating_add(number(58, 2) * number(60, 2));
     match end > length {
         true => Err(format!("it is cut off: {length} of at least {end} bytes are there")),
