@@ -241,7 +241,7 @@ fn folders_of_several_machines_join_and_conflicts_are_named() {
     );
     assert!(!bench.path("g").exists());
     // Another experiment is none to join.
-    bench.done(&["run", "e.toml", "--out", "h", "--set", "scenario.users=4"]);
+    bench.done(&["run", "e.toml", "--out", "h", "--set", "scenario.users=5"]);
     assert!(bench.call(&["merge", "a", "h", "--out", "i"]).refusal().contains("another `scenario`"));
 }
 

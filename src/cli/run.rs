@@ -195,8 +195,8 @@ pub fn summarize(folder: &Path, words: &str, stopped: Option<String>) -> Result<
     if let Some(stopped) = stopped {
         say(&stopped);
     }
-    let page = report::write(folder)?;
-    let figures = report::draw(folder)?.map_or(String::new(), |path| format!("\nfigures  {}", path.display()));
+    let page = report::write_study(&study)?;
+    let figures = report::draw_study(&study)?.map_or(String::new(), |path| format!("\nfigures  {}", path.display()));
     print(&format!("{words}\nresults  {}\nreport   {}{figures}", folder.display(), page.display()))
 }
 

@@ -51,9 +51,16 @@ use crate::results::RunFolder;
 /// # Errors
 /// Where a file of the folder cannot be read or is not what isacopt writes, or the page cannot be written.
 pub fn write(folder: &Path) -> Result<PathBuf> {
-    let study = Study::new(RunFolder::without_designs(folder)?);
-    let path = folder.join("report.html");
-    replace(&path, page::page(&study)?.as_bytes())?;
+    write_study(&Study::new(RunFolder::without_designs(folder)?))
+}
+
+/// The same of a folder that is read already.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_study(study: &Study) -> Result<PathBuf> {
+    let path = study.folder.path.join("report.html");
+    replace(&path, page::page(study)?.as_bytes())?;
     Ok(path)
 }
 
@@ -89,12 +96,19 @@ fn read_config<T>(study: &Study, read: impl Fn(&Map<String, Value>, &mut Vec<Inp
 /// # Errors
 /// Where a file cannot be written.
 pub fn draw(folder: &Path) -> Result<Option<PathBuf>> {
-    let study = Study::new(RunFolder::without_designs(folder)?);
-    let known = Vocabulary::of_study(&study);
+    draw_study(&Study::new(RunFolder::without_designs(folder)?))
+}
+
+/// The same of a folder that is read already.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_study(study: &Study) -> Result<Option<PathBuf>> {
+    let known = Vocabulary::of_study(study);
     // What no run of this experiment has, because they all failed, is no mistake of the config's.
-    let figures = chosen(&study, &run_figures(&study)?).into_iter().filter(|f| known.mistakes(f).is_empty());
-    let target = folder.join("figures");
-    let written = write_figures(&study, &figures.collect::<Vec<_>>(), &target, &Options::default())?;
+    let figures = chosen(study, &run_figures(study)?).into_iter().filter(|f| known.mistakes(f).is_empty());
+    let target = study.folder.path.join("figures");
+    let written = write_figures(study, &figures.collect::<Vec<_>>(), &target, &Options::default())?;
     Ok((!written.is_empty()).then_some(target))
 }
 
