@@ -82,6 +82,70 @@ fn sca_and_majorization_minimization_agree() {
     }
 }
 
+/// Gradients are the differences of the model's own metrics, for any pilots.
+#[test]
+fn gradients_are_those_of_the_metrics() {
+    for seed in 0..30 {
+        let pilots = [Pilots::Orthogonal, Pilots::Reused, Pilots::Overlapping][seed as usize % 3];
+        let mut instance = limited(9200 + seed, pilots);
+        if seed % 4 == 0 {
+            instance.crlb_limit[0] = f64::INFINITY;
+        }
+        let objective = ["sum_rate", "weighted_sum_rate", "sum_log_rate"][seed as usize / 3 % 3];
+        let problem = problem(&instance, objective);
+        let mut gradient = problem.structure().gradient.as_ref().unwrap()();
+        let (here, rows) = (design(&instance, seed), problem.limits());
+        assert_eq!(gradient.rows(), rows);
+        let n = here.len();
+        let (mut slope, mut values, mut jacobian) = (vec![9.0; n], vec![9.0; rows], vec![9.0; n * rows]);
+        let mut judge = problem.evaluator();
+        let objective = gradient.objective(&here, &mut slope);
+        gradient.constraints(&here, &mut values, &mut jacobian);
+        assert!((objective - judge.evaluate(&here).unwrap().objective).abs() < 1e-11 * objective.abs().max(1.0));
+        let mut misses = Vec::new();
+        judge.misses(&mut misses);
+        assert!(values.iter().zip(&misses).all(|(a, b)| a == b || (a - b).abs() < 1e-11 * a.abs().max(1.0)));
+        let stream = &mut RandomStream::keyed(seed, "gradient test", "", 0, 0);
+        let direction: Vec<f64> = here.iter().map(|x| x * (2.0 * stream.uniform() - 1.0)).collect();
+        let mut at = |t: f64| {
+            let moved = Design::new(here.iter().zip(&direction).map(|(x, d)| x + t * d).collect());
+            misses.clear();
+            let mut all = vec![judge.evaluate(&moved).unwrap().objective];
+            judge.misses(&mut misses);
+            all.extend(misses.drain(..));
+            all
+        };
+        // Four points: an error of order t^4.
+        let t = 1e-3;
+        let (a, b, c, d) = (at(-2.0 * t), at(-t), at(t), at(2.0 * t));
+        for row in 0..=rows {
+            let analytic = if row == 0 { &slope[..] } else { &jacobian[(row - 1) * n..row * n] };
+            let along: f64 = analytic.iter().zip(&direction).map(|(g, d)| g * d).sum();
+            if !c[row].is_finite() {
+                assert!(along == 0.0);
+                continue;
+            }
+            let numeric = (a[row] - 8.0 * b[row] + 8.0 * c[row] - d[row]) / (12.0 * t);
+            let size: f64 = analytic.iter().zip(&direction).map(|(g, d)| (g * d).abs()).sum();
+            assert!((along - numeric).abs() <= 1e-8 * size.max(1.0), "{seed} row {row}: {along} {numeric}");
+        }
+    }
+}
+
+/// A generic local search with these gradients reaches what the methods of this problem reach.
+#[test]
+fn a_generic_search_with_gradients_comes_close() {
+    for seed in 0..4 {
+        let pilots = if seed % 2 == 0 { Pilots::Orthogonal } else { Pilots::Reused };
+        let problem = problem(&limited(9300 + seed, pilots), "sum_rate");
+        let own = solve("majorization_minimization", &problem).objective;
+        let search = json!({ "type": "global_search", "max_evaluations": 2000 });
+        let outcome = drive(search, &problem, None).0;
+        println!("{seed} {} {own}", outcome.objective);
+        assert!(outcome.feasible() && outcome.objective > 0.99 * own, "{seed}: {} {own}", outcome.objective);
+    }
+}
+
 /// The fixed point of fairness meets the proven bracket of the bisection.
 #[test]
 fn the_fixed_point_of_fairness_is_the_optimum() {

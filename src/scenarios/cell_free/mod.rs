@@ -12,6 +12,7 @@ mod config;
 pub mod echo;
 mod fair;
 mod feasibility;
+mod gradient;
 mod illumination;
 mod instance;
 mod layout;

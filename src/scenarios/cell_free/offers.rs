@@ -6,6 +6,7 @@ use super::System;
 use super::branching::{Tree, TreeBound};
 use super::fair::Fair;
 use super::feasibility::Assessor;
+use super::gradient;
 use super::illumination::equal_phases;
 use super::level_set::MaxMin;
 use super::limits::{Limits, Utility};
@@ -38,6 +39,7 @@ pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structur
                 Box::new(ConicSurrogate::new(Arc::clone(&system), utility.clone(), limits.clone()))
             })
         }),
+        gradient: gradient::offer(system, problem),
         formulations: formulations(system, &with_utility),
         majorizer: with_utility.clone().and_then(|rates| majorizer(system, rates)),
         bound: with_utility.clone().and_then(|rates| bound(system, rates)),
