@@ -11,6 +11,7 @@ mod describe;
 mod draw;
 mod evaluate;
 mod list;
+mod music;
 mod new;
 mod plot;
 mod run;
@@ -54,6 +55,7 @@ enum Command {
     New(new::Arguments),
     Plot(plot::Arguments),
     Cite(cite::Arguments),
+    Music(music::Arguments),
 }
 
 impl Command {
@@ -73,6 +75,7 @@ impl Command {
             Self::New(arguments) => new::run(&arguments),
             Self::Plot(arguments) => plot::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
+            Self::Music(arguments) => music::run(&arguments),
         }
         .map(|()| true)
     }
