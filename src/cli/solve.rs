@@ -1,6 +1,6 @@
 //! `isacopt solve`: one solver on an instance file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -60,7 +60,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let (Some(path), Some(tree)) = (&arguments.out, answer.as_object()) {
         write_tree(path, tree, &format!("{answer}\n"))?;
     }
-    if arguments.json { print(&answer.to_string()) } else { print(&table(&answer, &outcome.reason)) }
+    if arguments.json {
+        print(&answer.to_string())
+    } else {
+        print(&table(&answer, &outcome.reason, arguments.out.as_deref()))
+    }
 }
 
 fn solve(arguments: &Arguments, file: &mut InstanceFile) -> Result<(Arc<Problem>, Outcome)> {
@@ -154,13 +158,14 @@ fn answer(problem: &Arc<Problem>, outcome: &Outcome) -> Result<Value> {
     Ok(Value::Object(answer))
 }
 
-fn table(answer: &Value, reason: &str) -> String {
+fn table(answer: &Value, reason: &str, out: Option<&Path>) -> String {
+    let place = out.map_or_else(|| "the output of --json".into(), |path| path.display().to_string());
     let text = |key: &str| short(&answer[key]);
     let objective = answer["objective"]["metric"].as_str().unwrap_or_default();
     let feasible = if answer["feasible"] == true { "feasible" } else { "infeasible" };
     format!(
         "{}: {reason}\n{objective} = {}, bound {}, gap {}\n{feasible}, violation {}\n\
-         {} iterations, {} evaluations, {} s\n\n{}\n\nThe design is in the output of --json.",
+         {} iterations, {} evaluations, {} s\n\n{}\n\nThe design is in {place}.",
         text("status"),
         short(&answer["objective"]["value"]),
         text("bound"),

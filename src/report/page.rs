@@ -16,7 +16,7 @@ use crate::trace::Status;
 const CHART_SCRIPT: &str = include_str!("vendor/chart.js/chart.umd.min.js");
 const SCRIPTS: [&str; 3] =
     [include_str!("page/draw.js"), include_str!("page/figures.js"), include_str!("page/table.js")];
-const STYLE: &str = include_str!("page/style.css");
+pub(super) const STYLE: &str = include_str!("page/style.css");
 
 /// The browser itself sees to it that the page loads nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:";
