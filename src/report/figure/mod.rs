@@ -8,6 +8,7 @@ mod choose;
 mod compose;
 mod csv;
 mod font;
+mod heat_map;
 mod layout;
 mod pdf;
 mod pgfplots;
@@ -21,6 +22,7 @@ mod write;
 pub use check::{Vocabulary, find};
 pub use choose::chosen;
 pub use compose::compose;
+pub use heat_map::HeatMap;
 pub use write::{Format, Options, write_figures};
 
 use super::quantity::Scale;
