@@ -1,6 +1,6 @@
 //! Inner products of one vector with the steering vectors of many directions. On a planar array entry `m1 + M1 m2` of a
 //! steering vector is `z1^m1 z2^m2`, so that the inner product is a polynomial in two points of the unit circle: Horner's
-//! rule takes M multiplications and forms no vector, and eight directions go side by side.
+//! rule takes M multiplications and forms no vector, and sixteen directions go side by side.
 
 use std::f64::consts::TAU;
 
@@ -9,7 +9,7 @@ use num_complex::Complex;
 use super::planar::{PlanarArray, SteeringConvention};
 
 /// Directions that are summed side by side.
-const LANES: usize = 8;
+const LANES: usize = 16;
 
 /// The points of the unit circle that stand for so many directions, real and imaginary parts apart.
 pub(super) struct Points([[f64; LANES]; 4]);
@@ -61,7 +61,7 @@ impl Polynomial {
     }
 }
 
-/// Calls back with up to eight of the elevations at a time, as points of the unit circle, at one azimuth.
+/// Calls back with up to sixteen of the elevations at a time, as points of the unit circle, at one azimuth.
 pub(super) fn walk(
     array: PlanarArray,
     convention: SteeringConvention,
