@@ -11,6 +11,7 @@ use crate::math::RandomStream;
 use crate::metric::{Metric, MetricInfo, MetricSet, MetricValues};
 use crate::problem::{Problem, ProblemSpec};
 use crate::radio::Signal;
+use crate::radio::music::Echoes;
 use crate::simulation::SimulationFactory;
 use crate::structure::{Proof, Structure};
 
@@ -94,6 +95,11 @@ pub trait SystemModel: Send + Sync {
     /// The raw signals of a design by Monte-Carlo, as ground truth for the closed forms; none where there is no
     /// simulation. It shares no code with [`SystemModel::evaluate`].
     fn simulation(&self, _design: &Design) -> Option<SimulationFactory> {
+        None
+    }
+
+    /// The radar snapshots of a design and what MUSIC scans in them; none where there is no such receiver.
+    fn echoes(&self, _design: &Design) -> Option<Echoes> {
         None
     }
 
@@ -292,6 +298,9 @@ impl SystemModel for Extended {
     }
     fn estimator(&self, name: &str, design: &Design) -> Option<SimulationFactory> {
         self.model.estimator(name, design)
+    }
+    fn echoes(&self, design: &Design) -> Option<Echoes> {
+        self.model.echoes(design)
     }
     fn signals(&self, design: &Design) -> Vec<Signal> {
         self.model.signals(design)

@@ -14,6 +14,7 @@ mod evaluate;
 mod export;
 mod list;
 mod merge;
+mod music;
 mod new;
 mod plan;
 mod plot;
@@ -74,6 +75,7 @@ enum Command {
     Reproduce(reproduce::Arguments),
     Plugin(plugin::Arguments),
     PluginWorker(plugin_worker::Arguments),
+    Music(music::Arguments),
 }
 
 impl Command {
@@ -103,6 +105,7 @@ impl Command {
             Self::Table(arguments) => table::run(&arguments),
             Self::Plugin(arguments) => plugin::run(&arguments),
             Self::PluginWorker(arguments) => plugin_worker::run(&arguments),
+            Self::Music(arguments) => music::run(&arguments),
         }
         .map(|()| true)
     }

@@ -1,9 +1,10 @@
-//! What radio systems share: arrays, fading, pilots, channel estimation, Fisher information.
+//! What radio systems share: arrays, fading, pilots, channel estimation, Fisher information, MUSIC.
 
 mod array;
 mod channel_estimation;
 mod fading;
 mod fisher;
+pub mod music;
 mod pilots;
 
 pub use array::{Array, BeamResponse, DerivativeGram, Pointing};

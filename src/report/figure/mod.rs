@@ -9,6 +9,7 @@ mod choose;
 mod compose;
 mod csv;
 mod font;
+mod heat_map;
 mod layout;
 mod pdf;
 mod pgfplots;
@@ -23,6 +24,7 @@ pub use check::{Vocabulary, find};
 pub use choose::chosen;
 pub use compose::compose;
 pub(super) use csv::line as csv_line;
+pub use heat_map::HeatMap;
 pub(super) use pgfplots::escaped as tex;
 pub use write::{Format, Options, write_figures};
 

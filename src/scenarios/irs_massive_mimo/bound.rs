@@ -1,0 +1,82 @@
+//! Proven bounds on the least average gain, by the semidefinite relaxation, and designs from its solution.
+
+use std::sync::Arc;
+
+use super::echo::Needed;
+use super::feasibility::Assessor;
+use super::offers::Known;
+use super::relaxation::{self, Relaxation};
+use crate::design::Design;
+use crate::error::Result;
+use crate::math::RandomStream;
+use crate::problem::Evaluation;
+use crate::structure::{Bound, Certificate, Feasibility, Lift, ProvenBound, Relaxed};
+
+/// Beyond so many elements the relaxation is too large.
+pub(super) const LARGEST: usize = 900;
+
+fn certificate(of: &Relaxation) -> Certificate {
+    Certificate {
+        kind: "phase_dual",
+        values: vec![
+            ("phase_price", of.phase_price.clone()),
+            ("sensing_price", vec![of.sensing_price]),
+            ("weights", of.weights.clone()),
+        ],
+    }
+}
+
+/// What no phases can do, whatever is known of the limit.
+fn unreachable(known: &Known, limit: f64) -> Certificate {
+    let largest = known.echo.largest_gain();
+    Certificate { kind: "largest_sensing_gain", values: vec![("sensing_gain", vec![largest]), ("limit", vec![limit])] }
+}
+
+/// The relaxation's value as a bound.
+pub(super) struct Relaxing {
+    pub known: Arc<Known>,
+    pub limit: f64,
+}
+
+impl Bound for Relaxing {
+    fn bound(&mut self) -> Result<Option<ProvenBound>> {
+        let Needed::AtLeast(least) = self.known.echo.needed(self.limit) else { return Ok(None) };
+        let solved = relaxation::solve(&self.known.gains(), &self.known.echo, least)?;
+        Ok(Some(ProvenBound { value: solved.bound, certificate: certificate(&solved) }))
+    }
+}
+
+/// The relaxation and its recovery.
+pub(super) struct Lifted {
+    pub known: Arc<Known>,
+    pub limit: f64,
+    pub solved: Option<Relaxation>,
+}
+
+impl Lift for Lifted {
+    fn relax(&mut self) -> Result<Relaxed> {
+        let Needed::AtLeast(least) = self.known.echo.needed(self.limit) else {
+            return Ok(Relaxed::Infeasible(unreachable(&self.known, self.limit)));
+        };
+        let solved = relaxation::solve(&self.known.gains(), &self.known.echo, least)?;
+        let (bound, rank, certificate) = (solved.bound, solved.factor.numerical_rank(), certificate(&solved));
+        self.solved = Some(solved);
+        Ok(Relaxed::Solved { bound, rank, exact: false, certificate })
+    }
+
+    fn recover(&mut self, _part: usize, random: Option<&mut RandomStream>, out: &mut Design) {
+        if let Some(solved) = &self.solved {
+            solved.factor.phases(random, out);
+        }
+        self.known.echo.turn(out);
+        if self.limit > 0.0 {
+            Assessor { known: Arc::clone(&self.known), limit: self.limit }.repair(out);
+        }
+    }
+
+    fn judge(&mut self, _part: usize, design: &Design) -> Evaluation {
+        let reached = self.known.echo.gain_at(design);
+        let violation = if self.limit > 0.0 { (1.0 - reached / self.limit).max(0.0) } else { 0.0 };
+        Evaluation { objective: self.known.gains().least(design), violation }
+    }
+}

@@ -1,0 +1,141 @@
+//! What the system offers for a problem beyond evaluation, and why not where it does not.
+
+use std::sync::{Arc, OnceLock};
+
+use super::bound::{LARGEST, Lifted, Relaxing};
+use super::echo::{Echo, Needed};
+use super::feasibility::Assessor;
+use super::gain::Gains;
+use super::linearised::{ClosedForm, ConicForm, Parts};
+use super::system::{Statistics, System};
+use crate::problem::{Limit, Objective, ProblemSpec};
+use crate::structure::{Bound, Feasibility, Lift, Majorizer, Offer, Refusal, Structure, Surrogate};
+
+/// Beyond so many elements no forms of N x N entries are made.
+const DENSE: usize = 4096;
+
+/// A system with its echo, and the forms of its gains once somebody needs them.
+pub(super) struct Known {
+    pub system: Arc<System>,
+    pub echo: Arc<Echo>,
+    gains: OnceLock<Arc<Gains>>,
+}
+
+impl Known {
+    pub fn new(system: Arc<System>) -> Self {
+        Self { echo: Arc::new(Echo::new(&system)), system, gains: OnceLock::new() }
+    }
+
+    /// The forms of the gains.
+    pub fn gains(&self) -> Arc<Gains> {
+        Arc::clone(self.gains.get_or_init(|| Arc::new(Gains::new(&self.system))))
+    }
+
+    /// Whether the forms of the gains are of a size to be made.
+    pub fn has_forms(&self) -> bool {
+        self.system.elements() <= DENSE
+    }
+
+    /// Whether all users share one form, without making it.
+    fn shared(&self) -> bool {
+        matches!(self.system.statistics, Statistics::RankOne(_)) || self.system.users() == 1
+    }
+}
+
+/// The least `||u||²` that a problem asks for, 0 for none; or why its limits have no known structure.
+pub(super) fn sensing_limit(problem: &ProblemSpec) -> Result<f64, Refusal> {
+    let mut least = 0.0;
+    for constraint in &problem.constraints {
+        match (constraint.metric.as_str(), &constraint.limit) {
+            (_, Limit::AtLeast(limits)) if limits.iter().all(|l| *l == f64::NEG_INFINITY) => {}
+            (_, Limit::AtMost(limits)) if limits.iter().all(|l| *l == f64::INFINITY) => {}
+            ("sensing_gain", Limit::AtLeast(limits)) => least = limits.iter().copied().fold(least, f64::max),
+            (metric, _) => return Err(Refusal::new(format!("a limit on `{metric}` has no known structure"))),
+        }
+    }
+    Ok(least)
+}
+
+/// A factory as an offer.
+fn offer<T: ?Sized>(make: impl Fn() -> Box<T> + Send + Sync + 'static) -> Box<dyn Fn() -> Box<T> + Send + Sync> {
+    Box::new(make)
+}
+
+/// The offers for a problem; nothing is computed before one is taken up.
+pub(super) fn structure(known: &Arc<Known>, problem: &ProblemSpec) -> Structure {
+    let system = &known.system;
+    let free = if problem.fixed.is_empty() { Ok(()) } else { Err(Refusal::new("the phases are fixed")) };
+    let limit = free.and_then(|()| sensing_limit(problem));
+    let gain = match &problem.objective {
+        Objective::Metric(id) if id == "min_average_channel_gain" => Ok(()),
+        Objective::Metric(id) => {
+            Err(Refusal::new(format!("no convex bound on `{id}` is known: there is one for the average gain")))
+        }
+        Objective::WeightedSum(_) => Err(Refusal::new("no convex bound on a weighted sum of metrics is known")),
+    };
+    let convex = gain.and(limit.clone()).and_then(|limit| {
+        let elements = system.elements();
+        if known.echo.is_measured() && limit > 0.0 {
+            return Err(Refusal::new(
+                "with a measured line of sight the limit on `sensing_gain` is no condition on one scalar",
+            ));
+        }
+        if !known.has_forms() {
+            return Err(Refusal::new(format!("{elements} elements are more than the {DENSE} that a form is made for")));
+        }
+        Ok(limit)
+    });
+    let reachable = convex.clone().and_then(|limit| match known.echo.needed(limit) {
+        Needed::AtLeast(_) => Ok(limit),
+        Needed::Unreachable => Err(Refusal::new("no phases reach the limit on `sensing_gain`")),
+    });
+    let share = || Arc::clone(known);
+    let parts = |limit: f64| {
+        let known = share();
+        move || Parts::new(&known, limit)
+    };
+    let feasibility: Offer<dyn Feasibility> = limit.map(|limit| {
+        let known = share();
+        offer(move || Box::new(Assessor { known: Arc::clone(&known), limit }) as Box<dyn Feasibility>)
+    });
+    let surrogate: Offer<dyn Surrogate> = reachable.clone().map(|limit| {
+        let parts = parts(limit);
+        offer(move || Box::new(ConicForm::new(parts())) as Box<dyn Surrogate>)
+    });
+    let majorizer: Offer<dyn Majorizer> = match (known.shared(), reachable) {
+        (true, Ok(limit)) => {
+            let parts = parts(limit);
+            Ok(offer(move || Box::new(ClosedForm::new(parts())) as Box<dyn Majorizer>))
+        }
+        (_, Err(why)) => Err(why),
+        (false, Ok(_)) => Err(Refusal::new("users have different covariances: the maximiser has no closed form")),
+    };
+    let relaxed = convex.and_then(|limit| match system.elements() <= LARGEST {
+        true => Ok(limit),
+        false => Err(Refusal::new(format!("the relaxation is solved for up to {LARGEST} elements"))),
+    });
+    let bound: Offer<dyn Bound> = relaxed.clone().map(|limit| {
+        let known = share();
+        offer(move || Box::new(Relaxing { known: Arc::clone(&known), limit }) as Box<dyn Bound>)
+    });
+    let lift: Offer<dyn Lift> = relaxed.map(|limit| {
+        let known = share();
+        offer(move || Box::new(Lifted { known: Arc::clone(&known), limit, solved: None }) as Box<dyn Lift>)
+    });
+    Structure {
+        feasibility,
+        surrogate,
+        majorizer,
+        bound,
+        lift,
+        gradient: super::gradient::offer(system, problem),
+        exact: Err(Refusal::new("the optimal phases have no closed form but for the echo: see `sensing_aligned`")),
+        blocks: Err(Refusal::new("there is one block, the phases")),
+        incremental: Err(Refusal::new("one phase changes all sums over the elements")),
+        branching: Err(Refusal::new("no bounds on subsets of phases are known")),
+        level_set: Err(Refusal::new("the gains are not concave in any known form of the phases")),
+        enumeration: Err(Refusal::new("phases are continuous")),
+        elimination: Err(Refusal::new("there is one block, the phases")),
+        ..Structure::none("no such structure is known")
+    }
+}

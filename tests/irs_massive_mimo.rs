@@ -1,0 +1,255 @@
+//! IRS-aided massive MIMO: closed forms against each other and against expected numbers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use isacopt::instance::InstanceFile;
+use isacopt::scenarios::irs_massive_mimo::{Instance, IrsMassiveMimo, Measured};
+use isacopt::{Design, MetricSet, MetricValues, Problem, RandomStream, SystemModel};
+use num_complex::Complex;
+
+fn case(name: &str) -> (InstanceFile, Instance) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/irs_massive_mimo").join(name);
+    let file = InstanceFile::read(&path).unwrap();
+    let instance = Instance::from_json(&file.instance).unwrap();
+    (file, instance)
+}
+
+fn values(model: &IrsMassiveMimo, design: &Design) -> MetricValues {
+    let mut out = MetricValues::new(model.metrics());
+    let all = MetricSet::first(model.metrics().len());
+    model.evaluate(design, all, &mut model.workspace(), &mut out).unwrap();
+    out
+}
+
+/// The same system with its formulas written out as measured statistics.
+fn written_out(model: &IrsMassiveMimo) -> Instance {
+    let system = model.system();
+    let mut instance = system.instance.clone();
+    let (m, n) = (instance.base_station_array.len(), instance.irs_array.len());
+    let lag = |array: isacopt::scenarios::irs_massive_mimo::PlanarArray, i: usize, j: usize| {
+        array.correlation((i % array.rows).abs_diff(j % array.rows), (i / array.rows).abs_diff(j / array.rows))
+    };
+    let full = |array, size: usize, scale: f64| -> Vec<Complex<f64>> {
+        (0..size * size).map(|e| Complex::new(scale * lag(array, e / size, e % size), 0.0)).collect()
+    };
+    let direct = |scale: &f64| full(instance.base_station_array, m, *scale);
+    let reflected = |scale: &f64| full(instance.irs_array, n, *scale);
+    let los = (0..m * n).map(|e| system.steering[e / n] * system.irs_steering[e % n].conj());
+    instance.measured = Measured {
+        user_base_station_covariance: Some(instance.fading_user_base_station.iter().flat_map(direct).collect()),
+        irs_user_covariance: Some(instance.fading_user_irs.iter().flat_map(reflected).collect()),
+        irs_base_station_los: Some(los.collect()),
+        ..Measured::default()
+    };
+    instance
+}
+
+#[test]
+fn the_rank_one_form_is_the_general_one() {
+    for name in ["c01_tiny_components_convH.json", "c04_strong_correlation_mc.json", "c16_music_aligned.json"] {
+        let (file, instance) = case(name);
+        let fast = IrsMassiveMimo::new(instance).unwrap();
+        let slow = IrsMassiveMimo::new(written_out(&fast)).unwrap();
+        for value in file.designs.values() {
+            let design = fast.read_design(value, "designs").unwrap();
+            let (a, b) = (values(&fast, &design), values(&slow, &design));
+            for (i, info) in fast.metrics().iter().enumerate() {
+                for (x, y) in a.get(i).iter().zip(b.get(i)) {
+                    assert!((x - y).abs() <= 1e-10 * y.abs().max(1e-300), "{name} {}: {x} {y}", info.id);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn given_designs_have_the_expected_metrics() {
+    for name in [
+        "c01_tiny_components_convH.json",
+        "c04_strong_correlation_mc.json",
+        "c10_unconstrained_optimum.json",
+        "c16_music_aligned.json",
+    ] {
+        let (file, instance) = case(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/irs_massive_mimo").join(name);
+        let whole: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let model = Arc::new(IrsMassiveMimo::new(instance).unwrap());
+        for (label, value) in &file.designs {
+            let design = model.read_design(value, "designs").unwrap();
+            let got = values(&model, &design);
+            for (id, expected) in whole["expected"]["designs"][label]["metrics"].as_object().unwrap() {
+                let index = model.metrics().iter().position(|m| m.id == *id).unwrap();
+                let flat = |v: &serde_json::Value| -> Vec<f64> {
+                    fn walk(v: &serde_json::Value, out: &mut Vec<f64>) {
+                        match v {
+                            serde_json::Value::Array(items) => items.iter().for_each(|i| walk(i, out)),
+                            other => out.push(other.as_f64().unwrap()),
+                        }
+                    }
+                    let mut out = Vec::new();
+                    walk(v, &mut out);
+                    out
+                };
+                let (rtol, atol) = (expected["rtol"].as_f64().unwrap(), expected["atol"].as_f64().unwrap());
+                for (x, y) in got.get(index).iter().zip(flat(&expected["value"])) {
+                    assert!((x - y).abs() <= rtol * y.abs() + atol, "{name} {label} {id}: {x} {y}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn spectra_and_peaks_are_the_expected_ones() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/irs_massive_mimo/c16_music_aligned.json");
+    let whole: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let expected = &whole["expected"]["music"];
+    let list = |key: &str| {
+        let axis = expected[key].as_array().unwrap().iter();
+        axis.map(|x| format!("{:?}", x.as_f64().unwrap())).collect::<Vec<_>>().join(",")
+    };
+    let music = |extra: &[&str]| -> serde_json::Value {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_isacopt"))
+            .arg("music")
+            .arg(&path)
+            .args(["--json", "--spectra"])
+            .args(extra)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice(&out.stdout).unwrap()
+    };
+    let got = music(&["--azimuth", &list("grid_azimuth"), "--elevation", &list("grid_elevation")]);
+    for name in ["spectrum_base_station", "spectrum_irs", "spectrum_base_station_direct_path_only"] {
+        let rtol = expected[name]["rtol"].as_f64().unwrap();
+        for (row, wanted) in got[name].as_array().unwrap().iter().zip(expected[name]["value"].as_array().unwrap()) {
+            for (x, y) in row.as_array().unwrap().iter().zip(wanted.as_array().unwrap()) {
+                let (x, y) = (x.as_f64().unwrap(), y.as_f64().unwrap());
+                assert!((x - y).abs() <= rtol * y, "{name}: {x} {y}");
+            }
+        }
+    }
+    // 91 points are the grid of 2 degrees.
+    let got = music(&[]);
+    for (scan, name) in [("base_station", "peak_base_station"), ("irs", "peak_irs")] {
+        for i in 0..2 {
+            let (x, y) = (&got["scans"][scan]["peak"][i], &expected[name]["value"][i]);
+            assert!((x.as_f64().unwrap() - y.as_f64().unwrap()).abs() < 1e-9, "{name}: {x} {y}");
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    use isacopt::math::derivative;
+    use isacopt::{Constraint, ProblemSpec};
+    let (_, mut instance) = case("c04_strong_correlation_mc.json");
+    instance.irs_amplitude = Some((0..8).map(|n| 1.0 - 0.05 * n as f64).collect());
+    let model: Arc<dyn SystemModel> = Arc::new(IrsMassiveMimo::new(instance).unwrap());
+    for objective in ["min_average_channel_gain", "sum_rate", "sensing_snr", "sensing_gain"] {
+        let limits = vec![Constraint::at_least("sensing_gain", 3.0), Constraint::at_least("rate", 0.2)];
+        let problem = Problem::new(Arc::clone(&model), ProblemSpec::new(objective, limits)).unwrap();
+        let mut gradient = problem.structure().gradient.as_ref().map_err(|r| r.to_string()).unwrap()();
+        let design = problem.random(&mut RandomStream::keyed(5, "test", objective, 0, 0));
+        let n = design.len();
+        let rows = gradient.rows();
+        let (mut slope, mut values, mut jacobian) = (vec![0.0; n], vec![0.0; rows], vec![0.0; rows * n]);
+        let value = gradient.objective(&design, &mut slope);
+        gradient.constraints(&design, &mut values, &mut jacobian);
+        let mut judge = problem.evaluator();
+        assert!((judge.evaluate(&design).unwrap().objective / value - 1.0).abs() < 1e-12);
+        for i in 0..n {
+            let (numerical, _) = derivative(1 + rows, 0.2, |step, out| {
+                let mut moved = design.clone();
+                moved[i] += step;
+                out[0] = judge.evaluate(&moved).unwrap().objective;
+                let mut misses = Vec::new();
+                judge.misses(&mut misses);
+                out[1..].copy_from_slice(&misses);
+            });
+            let scale = slope.iter().fold(0.0, |m, s| f64::max(m, s.abs()));
+            assert!((numerical[0] - slope[i]).abs() < 1e-8 * scale, "{objective} {i}: {} {}", numerical[0], slope[i]);
+            for row in 0..rows {
+                let (a, b) = (numerical[1 + row], jacobian[row * n + i]);
+                assert!((a - b).abs() < 1e-8 * b.abs().max(1.0), "{objective} limit {row} {i}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rates_agree_with_monte_carlo_of_the_raw_channels() {
+    use isacopt::simulation::{Draws, estimate};
+    for (name, label) in [("c04_strong_correlation_mc.json", "random"), ("c04_strong_correlation_mc.json", "a_I")] {
+        let (file, instance) = case(name);
+        let model: Arc<dyn SystemModel> = Arc::new(IrsMassiveMimo::new(instance).unwrap());
+        let design = model.read_design(&file.designs[label], "designs").unwrap();
+        let mut out = MetricValues::new(model.metrics());
+        model.evaluate(&design, MetricSet::first(model.metrics().len()), &mut model.workspace(), &mut out).unwrap();
+        let draws = Draws { count: 40_000, seed: 11, threads: 0 };
+        let estimates = estimate(model.as_ref(), &design, draws, &mut |_| true).unwrap();
+        let mut worst: f64 = 0.0;
+        for figure in estimates.as_deref().unwrap() {
+            for (entry, value) in out.get(figure.metric).iter().enumerate() {
+                if let Some(z) = figure.z_score(entry, *value) {
+                    worst = worst.max(z.abs());
+                    // About 40 figures in each of two designs: beyond 4.9 by luck in one of 10,000 such tests.
+                    let (id, mean) = (&model.metrics()[figure.metric].id, figure.mean[entry]);
+                    assert!(z.abs() < 4.9, "{label} {id}[{entry}]: {value} against {mean}, z = {z}");
+                }
+            }
+        }
+        assert!(worst > 0.1, "nothing was compared");
+    }
+}
+
+/// Small surfaces where a grid over all phases says what the optimum is: the bound is above it and close, its certificate
+/// verifies without the solver, a tampered one proves less, and the echo's limit counts.
+#[test]
+fn bounds_hold_against_exhaustive_search_and_their_certificates_verify() {
+    for limit_share in [0.0, 0.9] {
+        let (_, mut instance) = case("c01_tiny_components_convH.json");
+        let n = instance.irs_array.len();
+        let free = IrsMassiveMimo::new(instance.clone()).unwrap();
+        let aligned = free.start("sensing_aligned").unwrap().unwrap();
+        let gain = values(&free, &aligned).scalar(2);
+        instance.sensing_gain_limit = limit_share * gain;
+        let model: Arc<dyn SystemModel> = Arc::new(IrsMassiveMimo::new(instance).unwrap());
+        let problem = Arc::new(Problem::new(Arc::clone(&model), model.default_problem()).unwrap());
+        let Ok(factory) = &problem.structure().bound else { panic!("a bound is offered") };
+        let proven = factory().bound().unwrap().unwrap();
+        let mut judge = problem.evaluator();
+        let mut best = f64::NEG_INFINITY;
+        // Coarse at first sight, but any feasible design must lie below the bound; ascent closes the rest.
+        let mut random = RandomStream::keyed(3, "test", "bound", 0, 0);
+        let Ok(majorizer) = &problem.structure().majorizer else { panic!("a majorizer is offered") };
+        let mut majorizer = majorizer();
+        for _ in 0..200 {
+            let mut design = problem.random(&mut random);
+            let mut next = design.clone();
+            for _ in 0..200 {
+                majorizer.maximize(&design, &mut next).unwrap();
+                design.copy_from(&next);
+            }
+            let value = judge.evaluate(&design).unwrap();
+            if value.feasible() {
+                best = best.max(value.objective);
+            }
+        }
+        assert!(best <= proven.value * (1.0 + 1e-9), "{n} elements: {best} beyond {}", proven.value);
+        assert!(best >= 0.5 * proven.value, "{n} elements: {best} far below {}", proven.value);
+        let mut certificate = proven.certificate.to_json();
+        let Some(Ok(isacopt::structure::Proof::Bound(verified))) = model.verify(problem.spec(), &aligned, &certificate)
+        else {
+            panic!("the certificate is refused")
+        };
+        assert!((verified / proven.value - 1.0).abs() < 1e-7, "{verified} against {}", proven.value);
+        certificate["phase_price"][0] = serde_json::json!(0.0);
+        let Some(Ok(isacopt::structure::Proof::Bound(tampered))) = model.verify(problem.spec(), &aligned, &certificate)
+        else {
+            panic!("any prices prove something")
+        };
+        assert!(tampered > verified * (1.0 + 1e-9));
+    }
+}
