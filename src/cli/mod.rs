@@ -33,6 +33,7 @@ mod verify;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
 
@@ -162,19 +163,23 @@ fn print(text: &str) -> Result<()> {
     written.map_err(|source| Error::file("write", "standard output", source))
 }
 
-/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+/// The flag that Ctrl-C sets, one for the whole program; a second Ctrl-C ends it at once.
 fn cancel_on_interrupt() -> Cancel {
-    let cancel = Cancel::default();
-    let flag = cancel.clone();
-    let handler = move || {
-        if flag.is_set() {
-            crate::plugin::kill_all();
-            std::process::exit(i32::from(INTERRUPTED));
+    static FLAG: OnceLock<Cancel> = OnceLock::new();
+    let set_up = || {
+        let cancel = Cancel::default();
+        let flag = cancel.clone();
+        let handler = move || {
+            if flag.is_set() {
+                crate::plugin::kill_all();
+                std::process::exit(i32::from(INTERRUPTED));
+            }
+            flag.set();
+        };
+        if ctrlc::set_handler(handler).is_err() {
+            complain("Ctrl-C cannot be caught here: it ends the program at once");
         }
-        flag.set();
+        cancel
     };
-    if ctrlc::set_handler(handler).is_err() {
-        complain("Ctrl-C cannot be caught here: it ends the program at once");
-    }
-    cancel
+    FLAG.get_or_init(set_up).clone()
 }
