@@ -15,6 +15,7 @@ pub mod model;
 pub mod optimizer;
 pub mod prelude;
 pub mod problem;
+mod quantization;
 pub mod radio;
 pub mod references;
 pub mod report;

@@ -71,6 +71,11 @@ pub fn config_schema() -> Result<Value> {
                         "at_most": limit, "at_least": limit,
                     })),
                 },
+                "quantize": {
+                    "description": "Bits of each phase, by block: continuous phases are held to a grid, for the discrete solvers.",
+                    "type": "object",
+                    "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 16 },
+                },
             })),
             "solver": { "description": "The solvers to compare.", "type": "array", "items": { "oneOf": methods } },
             "metric": { "description": "Figures of your own.", "type": "array", "items": metric() },

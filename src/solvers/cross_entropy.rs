@@ -186,7 +186,7 @@ impl Categories {
 
 fn adjacent(levels: &[LevelCoordinate]) -> Option<Range<usize>> {
     let first = levels.first()?.index;
-    let follow = levels.iter().enumerate().all(|(i, c)| c.index == first + i);
+    let follow = levels.iter().enumerate().all(|(i, c)| c.index == first + i && c.step == 1.0);
     follow.then_some(first..first + levels.len())
 }
 
@@ -213,7 +213,7 @@ struct Sampling {
     bits: Vec<u8>,
     words: Vec<u32>,
     chosen: Vec<u32>,
-    /// Where the levels stand in a design, where they stand side by side.
+    /// Where the levels stand in a design, where they stand side by side as whole numbers.
     adjacent: Option<Range<usize>>,
     /// Smaller is better: infeasible designs after feasible ones, then their violation or objective.
     keys: Vec<(bool, f64)>,
@@ -241,7 +241,7 @@ impl Sampling {
         }
         match &self.adjacent {
             Some(range) => self.candidate[range.clone()].copy_from_slice(&row[..discrete]),
-            None => self.levels.iter().zip(&*row).for_each(|(c, x)| self.candidate[c.index] = *x),
+            None => self.levels.iter().zip(&*row).for_each(|(c, x)| self.candidate[c.index] = c.value(*x)),
         }
         if !self.mean.is_empty() {
             let point = &mut row[discrete..];
@@ -353,7 +353,7 @@ impl Iterate for Sampling {
         if self.quick.is_some() && self.problem.better(&self.values[self.order[0]], &self.incumbent.value()) {
             let row = &self.drawn[self.order[0] * self.levels.len()..];
             for (coordinate, level) in self.levels.iter().zip(row) {
-                self.candidate[coordinate.index] = *level;
+                self.candidate[coordinate.index] = coordinate.value(*level);
             }
             self.incumbent.offer(&mut self.candidate)?;
         }

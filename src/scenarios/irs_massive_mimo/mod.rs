@@ -11,6 +11,7 @@ mod feasibility;
 mod figures;
 mod gain;
 mod general;
+mod general_gradient;
 mod gradient;
 mod instance;
 mod linearised;
@@ -23,7 +24,9 @@ mod scalars;
 mod scans;
 mod simulation;
 mod system;
+mod toeplitz;
 mod verification;
+mod weighted_users;
 
 pub use config::IrsMassiveMimoConfig;
 pub use correlation::Correlation;
@@ -33,6 +36,7 @@ pub use gain::Gains;
 pub use instance::{Angles, Instance, Measured};
 pub use planar::{Direction, PlanarArray, SteeringConvention};
 pub use scalars::Scalars;
+pub use toeplitz::Toeplitz;
 pub use system::{General, RankOne, Statistics, System};
 
 use std::sync::Arc;
