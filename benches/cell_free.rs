@@ -57,7 +57,7 @@ fn cell_free(criterion: &mut Criterion) {
     let model = model(8, 4);
     let budget = Constraint::at_most("transmit_power", 1000.0);
     let fair = Problem::new(Arc::clone(&model), ProblemSpec::new("min_rate", vec![budget])).expect("a problem");
-    let bisection = Bisection { bracket: 1e-6 };
+    let bisection = Bisection { bracket: 1e-6, ..Bisection::default() };
     group.bench_function("bisection min_rate L=8 K=4", |b| b.iter(|| black_box(solve(&bisection, &fair, 0.0))));
     group.finish();
 }

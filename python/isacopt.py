@@ -88,7 +88,9 @@ def _nested(entries):
 
 
 def save(file, path):
-    """Writes an instance file (a dict as `load` gives it) as JSON."""
+    """Writes an instance file (a dict as `load` gives it) as JSON, which the program and every language read."""
+    if Path(path).suffix.lower() in (".npz", ".mat"):
+        raise Error(f"{path}: this writes JSON only; name it .json", 2)
     Path(path).write_text(json.dumps(_plain(_whole(file))), encoding="utf-8")
 
 

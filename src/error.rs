@@ -33,6 +33,14 @@ pub enum Error {
     /// A check that was asked for does not hold.
     #[error("{0}")]
     CheckFailed(String),
+    /// A plugin that cannot be used, or that did what none may do.
+    #[error("plugin {plugin}: {reason}")]
+    Plugin {
+        /// The plugin's file, or its name.
+        plugin: String,
+        /// What it did, in words.
+        reason: String,
+    },
     /// A computation that gave no usable number where one is needed.
     #[error("numerical failure: {0}")]
     Numerical(String),
@@ -77,7 +85,7 @@ impl Error {
     /// The program's exit code: 2 for everything that the caller can mend.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::CheckFailed(_) | Self::Numerical(_) => 1,
+            Self::CheckFailed(_) | Self::Numerical(_) | Self::Plugin { .. } => 1,
             _ => 2,
         }
     }

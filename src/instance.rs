@@ -59,6 +59,11 @@ impl InstanceFile {
                 InputError::new("", "no object at the top", "an object with `format`, `scenario`, `instance`").into()
             );
         };
+        if !object.contains_key("format") && object.contains_key("status") && object.contains_key("design") {
+            let allowed = "an instance file, with this answer's `design` in its `designs` under a name; `isacopt verify \
+                           RESULT INSTANCE` checks an answer as it is";
+            return Err(InputError::new("", "an answer of `isacopt solve`", allowed).into());
+        }
         let format = object.shift_remove("format").ok_or_else(|| missing("format", FORMAT))?;
         if format != FORMAT {
             return Err(InputError::new("format", format.to_string(), format!("\"{FORMAT}\"")).into());

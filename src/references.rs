@@ -42,6 +42,7 @@ fn latex(text: &str) -> String {
         match c {
             '&' | '%' | '#' | '_' => out.extend(['\\', c]),
             '–' => out.push_str("--"),
+            '—' => out.push_str("---"),
             'é' => out.push_str("{\\'e}"),
             'ö' => out.push_str("{\\\"o}"),
             c => out.push(c),

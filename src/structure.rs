@@ -351,6 +351,8 @@ pub trait Branching: Send {
 pub enum Reached {
     /// A feasible design that reaches it was written.
     Yes,
+    /// A relaxation reaches it; the design that was written, recovered from it, need not.
+    Relaxed,
     /// No feasible design reaches it.
     No(Certificate),
     /// Neither could be shown.

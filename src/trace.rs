@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::design::Design;
 use crate::metric::number_json;
+use crate::number::{optional, plain};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,19 +58,23 @@ impl Status {
 }
 
 /// The state of a run after an iteration; iteration 0 is the start.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The iteration.
     pub iteration: u64,
     /// Designs that the solver judged so far.
     pub evaluations: u64,
     /// The solver's own time so far in seconds; judging designs for the record is not counted.
+    #[serde(rename = "time_s")]
     pub time: f64,
     /// The objective of the best design so far.
+    #[serde(with = "plain")]
     pub objective: f64,
     /// Its violation.
+    #[serde(with = "plain")]
     pub violation: f64,
     /// The proven bound so far.
+    #[serde(with = "optional")]
     pub bound: Option<f64>,
 }
 

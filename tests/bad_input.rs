@@ -517,7 +517,12 @@ fn a_full_disk_leaves_whole_lines_and_the_next_start_goes_on() {
     let message =
         program::answer(std::process::Command::new("sh").args(["-c", &limited]).current_dir(bench.path())).err;
     assert!(message.contains("error: cannot write out/"), "{message}");
-    let text = std::fs::read_to_string(bench.path().join("out/results.jsonl")).expect("readable");
+    let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{message}");
+    let segments = std::fs::read_dir(bench.path().join("out/segments")).expect("a folder");
+    let paths = segments.map(|entry| entry.expect("an entry").path());
+    let results: Vec<_> = paths.filter(|p| p.to_string_lossy().ends_with(".results.jsonl")).collect();
+    let text = std::fs::read_to_string(&results[0]).expect("readable");
     assert!(text.ends_with('\n') && text.lines().count() > 1 && (text.len() as u64) < size);
     assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     let again = bench.call(&["run", "e.toml", "--out", "out"]).text();

@@ -421,3 +421,53 @@ fn the_python_module_drives_the_program() {
     let said = run(&python, &["s.py"], folder.path()).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(said.trim(), "fine");
 }
+
+#[test]
+fn tables_open_in_polars() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let config = "[scenario]\ntype = \"monostatic\"\ntransmit = { horizontal = 4, vertical = 4 }\n\
+        receive = { horizontal = 3, vertical = 3 }\nusers = 4\ncrlb_azimuth_limit = \"4 deg\"\n\
+        crlb_elevation_limit = \"4 deg\"\n\n[[solver]]\ntype = \"random_search\"\n\
+        max_evaluations = 500\n\n[[solver]]\ntype = \"exact\"\n\n[sweep]\n\
+        \"scenario.transmit_power\" = [100.0, 300.0]\n\"scenario.precoder\" = [\"mrt\", \"zf\"]\n\n[trials]\ncount = 3\n";
+    std::fs::write(here.join("e.toml"), config).unwrap();
+    isacopt(&["run", "e.toml", "--out", "run"], here).unwrap();
+    for format in ["parquet", "csv", "jsonl"] {
+        isacopt(&["export", "run", "--format", format, "--out", "tables"], here).unwrap();
+    }
+    // The three formats hold the same, whoever reads them.
+    let csv = std::fs::read_to_string(here.join("tables/runs.csv")).unwrap();
+    let lines = std::fs::read_to_string(here.join("tables/runs.jsonl")).unwrap();
+    assert_eq!((csv.lines().count(), lines.lines().count()), (25, 24));
+    assert!(csv.lines().next().unwrap().ends_with("processor,sweep.scenario.precoder,sweep.scenario.transmit_power"));
+    assert_eq!(&std::fs::read(here.join("tables/trace.parquet")).unwrap()[..4], b"PAR1");
+    let Some(python) = python("polars") else { return };
+    let script = r#"
+import json, polars
+runs = polars.read_parquet("tables/runs.parquet")
+records = [json.loads(line) for line in open("run/results.jsonl")]
+assert runs.height == len(records) == 24
+assert runs["value"].to_list() == [r["objective"]["value"] for r in records]
+assert runs["bound"].to_list() == [r["bound"] for r in records]
+assert runs["feasible"].to_list() == [r["feasible"] for r in records]
+assert runs["reason"].to_list() == [r["reason"] for r in records]
+assert runs["bound_scope"].null_count() == 24
+assert runs["iterations"].dtype == polars.Int64 and runs["time_s"].dtype == polars.Float64
+assert runs["sweep.scenario.transmit_power"].to_list() == [r["sweep"]["scenario.transmit_power"] for r in records]
+assert runs["sweep.scenario.precoder"].to_list() == [r["sweep"]["scenario.precoder"] for r in records]
+metrics = polars.read_parquet("tables/metrics.parquet")
+rates = metrics.filter((polars.col("metric") == "rate") & (polars.col("run") == records[5]["run"]))
+assert rates["value"].to_list() == records[5]["metrics"]["rate"]["value"]
+assert rates["entry"].to_list() == [0, 1, 2, 3]
+assert metrics.filter(polars.col("metric") == "sum_rate")["entry"].null_count() == 24
+trace = polars.read_parquet("tables/trace.parquet")
+assert trace.group_by("run", "cell").len().height == 24
+assert trace.height == sum(r["iterations"] + 1 for r in records)
+text = polars.read_csv("tables/metrics.csv", infer_schema_length=None)
+assert text["value"].to_list() == metrics["value"].to_list()
+assert polars.read_ndjson("tables/trace.jsonl")["objective"].to_list() == trace["objective"].to_list()
+print("fine")
+"#;
+    assert_eq!(run(&python, &["-c", script], here).unwrap(), "fine\n");
+}

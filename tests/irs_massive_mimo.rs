@@ -289,15 +289,13 @@ fn bounds_hold_above_many_ascents_and_their_certificates_verify() {
         assert!(best <= proven.value * (1.0 + 1e-9), "{n} elements: {best} beyond {}", proven.value);
         assert!(best >= 0.5 * proven.value, "{n} elements: {best} far below {}", proven.value);
         let mut certificate = proven.certificate.to_json();
-        let Some(Ok(isacopt::structure::Proof::Bound(verified))) =
-            model.verify(problem.spec(), &aligned, &certificate)
+        let Some(Ok(isacopt::structure::Proof::Bound(verified))) = model.verify(problem.spec(), &aligned, &certificate)
         else {
             panic!("the certificate is refused")
         };
         assert!((verified / proven.value - 1.0).abs() < 1e-7, "{verified} against {}", proven.value);
         certificate["phase_price"][0] = serde_json::json!(0.0);
-        let Some(Ok(isacopt::structure::Proof::Bound(tampered))) =
-            model.verify(problem.spec(), &aligned, &certificate)
+        let Some(Ok(isacopt::structure::Proof::Bound(tampered))) = model.verify(problem.spec(), &aligned, &certificate)
         else {
             panic!("any prices prove something")
         };

@@ -10,6 +10,7 @@ use isacopt::scenarios::multi_irs::{Instance, MultiIrs, MultiIrsConfig, Receiver
 use isacopt::simulation::Draws;
 use isacopt::solvers::alternating::{Accept, Alternating};
 use isacopt::solvers::baseline::Baseline;
+use isacopt::solvers::bisection::Bisection;
 use isacopt::solvers::dinkelbach::Dinkelbach;
 use isacopt::solvers::exact::Exact;
 use isacopt::solvers::manifold::Manifold;
@@ -237,32 +238,93 @@ fn the_closed_form_bound_is_never_beaten_and_nearly_met() {
     }
 }
 
+/// What happened on drops of one receiver.
+#[derive(Debug, Default)]
+struct Comparison {
+    /// Where the joint descent is at most 1 % worse than the alternation, by either rule.
+    never_worse: usize,
+    /// The largest gap of the joint descent to the certified bound.
+    largest_gap: f64,
+    /// The gaps of the joint descent and of the alternation.
+    gaps: Vec<[f64; 2]>,
+}
+
+/// The joint descent with three starts beside the paper's alternation from random phases, whose incumbent never rises and
+/// is feasible.
+fn compare(seeds: std::ops::Range<u64>, receiver: Receiver) -> Comparison {
+    let mut found = Comparison::default();
+    for seed in seeds {
+        let instance = drawn(seed, |config| config.receiver = receiver);
+        let problem = problem(&instance);
+        let bound = (problem.structure().bound.as_ref().unwrap())().bound().unwrap().unwrap().value;
+        let joint = run(&Manifold { starts: 3, ..Manifold::default() }, &problem, None);
+        assert!(joint.violation <= 1e-9 && joint.objective >= bound, "{seed} {receiver:?}: {}", joint.objective);
+        let start = transmit(&problem, &random_phases(&instance, seed)).design.unwrap();
+        let alternating = run(&Alternating::default(), &problem, Some(start.clone()));
+        assert!(alternating.violation <= 1e-9);
+        let trace: Vec<f64> = alternating.trace.iter().map(|r| r.objective).collect();
+        assert!(trace.len() > 2 && trace.windows(2).all(|w| w[1] <= w[0]), "{trace:?}");
+        let literal = Alternating { accept: Accept::Literal, ..Alternating::default() };
+        let literal = run(&literal, &problem, Some(start));
+        // What the literal rule passed through counts, too, wherever it was feasible.
+        let feasible = literal.trace.iter().filter(|r| r.violation <= 1e-9).map(|r| r.objective);
+        let best = feasible.fold(alternating.objective, f64::min);
+        found.never_worse += usize::from(joint.objective <= 1.01 * best);
+        found.largest_gap = found.largest_gap.max(joint.objective / bound - 1.0);
+        found.gaps.push([joint.objective / bound - 1.0, best / bound - 1.0]);
+    }
+    found
+}
+
 #[test]
 fn joint_descent_is_within_its_promise_and_the_alternation_never_rises() {
-    for seed in 0..2 {
-        for receiver in [Receiver::TypeI, Receiver::TypeII] {
-            let instance = drawn(seed, |config| config.receiver = receiver);
-            let problem = problem(&instance);
-            let bound = (problem.structure().bound.as_ref().unwrap())().bound().unwrap().unwrap().value;
-            let joint = run(&Manifold { starts: 1, ..Manifold::default() }, &problem, None);
-            let most = if receiver == Receiver::TypeII { 0.07 } else { 0.5 };
-            assert!(
-                joint.violation <= 1e-9 && joint.objective <= bound * (1.0 + most),
-                "{seed} {receiver:?} {joint:?}"
-            );
-            let mut start = problem.random(&mut RandomStream::keyed(seed, "start", "", 0, 0));
-            start[..16].copy_from_slice(&random_phases(&instance, seed));
-            let alternating = run(&Alternating::default(), &problem, Some(start));
-            let trace: Vec<f64> =
-                alternating.trace.iter().filter(|r| r.violation <= 1e-9).map(|r| r.objective).collect();
-            assert!(trace.len() > 2 && trace.windows(2).all(|w| w[1] <= w[0]), "{trace:?}");
-            assert!(
-                joint.objective <= 1.01 * alternating.objective,
-                "{seed} {receiver:?}: {} {}",
-                joint.objective,
-                alternating.objective
-            );
-        }
+    for (receiver, most) in [(Receiver::TypeI, 0.5), (Receiver::TypeII, 0.07)] {
+        let found = compare(0..2, receiver);
+        assert!(found.never_worse == 2 && found.largest_gap <= most, "{receiver:?} {found:?}");
+    }
+}
+
+/// The whole promise; in release mode, with `--ignored`: about a minute.
+#[test]
+#[ignore = "twenty drops: a minute in release mode"]
+fn joint_descent_is_within_its_promise_on_twenty_drops() {
+    for (receiver, most) in [(Receiver::TypeI, 0.5), (Receiver::TypeII, 0.07)] {
+        let found = compare(0..20, receiver);
+        println!("{receiver:?} {found:?}");
+        assert!(found.never_worse >= 19 && found.largest_gap <= most, "{receiver:?} {found:?}");
+    }
+}
+
+/// Best beams at the start's phases are no reason to stop: the phases that come next are judged by the beams after them.
+#[test]
+fn the_alternation_leaves_a_start_whose_beams_are_best() {
+    use isacopt::solvers::alternating::BlockSolver;
+    use isacopt::solvers::sdr::Selection;
+    let instance = drawn(0, |_| {});
+    let problem = problem(&instance);
+    let start = transmit(&problem, &random_phases(&instance, 0));
+    let entry = |block: &str, selection| BlockSolver {
+        block: block.into(),
+        solver: Box::new(Sdr { selection, candidates: 300, ..Sdr::default() }),
+        stop: isacopt::StopRules::default(),
+    };
+    let (transmit, phases) = (entry("transmit", Selection::Screened), entry("irs_phase", Selection::Literal));
+    for blocks in [vec![], vec![transmit, phases]] {
+        let outcome = run(&Alternating { blocks, ..Alternating::default() }, &problem, start.design.clone());
+        assert!(outcome.objective < 0.5 * start.objective, "{} {}", outcome.objective, start.objective);
+    }
+}
+
+#[test]
+fn the_alternation_never_rises_for_extended_targets() {
+    for receiver in [Receiver::TypeI, Receiver::TypeII] {
+        let instance = drawn(1, |config| (config.receiver, config.target) = (receiver, Target::Extended));
+        let problem = problem(&instance);
+        let start = transmit(&problem, &random_phases(&instance, 1)).design.unwrap();
+        let outcome = run(&Alternating::default(), &problem, Some(start));
+        let trace: Vec<f64> = outcome.trace.iter().map(|r| r.objective).collect();
+        assert!(outcome.violation <= 1e-9 && trace.windows(2).all(|w| w[1] <= w[0]), "{trace:?}");
+        println!("{receiver:?} {trace:?} {:?} {:?}", outcome.bound, outcome.status);
     }
 }
 
@@ -279,16 +341,22 @@ fn screening_alone_stalls_where_the_tentative_rule_goes_on() {
 
 #[test]
 fn extended_targets_are_certified() {
-    let mut certified = [0; 2];
-    for seed in 0..5 {
-        for (at, receiver) in [Receiver::TypeI, Receiver::TypeII].into_iter().enumerate() {
-            let instance = drawn(seed, |config| (config.receiver, config.target) = (receiver, Target::Extended));
-            let outcome = run(&Exact {}, &problem(&instance), None);
-            assert!(outcome.violation < 1e-9 && outcome.gap.unwrap() < 1.0, "{seed} {receiver:?} {outcome:?}");
-            certified[at] += usize::from(outcome.status == Status::Optimal);
+    for (decibels, wanted) in [(10.0, 9), (15.0, 8)] {
+        let mut certified = [0; 2];
+        for seed in 0..10 {
+            for (at, receiver) in [Receiver::TypeI, Receiver::TypeII].into_iter().enumerate() {
+                let instance = drawn(seed, |config| {
+                    (config.receiver, config.target) = (receiver, Target::Extended);
+                    config.sinr_limit = format!("{decibels} dB").parse().unwrap();
+                });
+                let outcome = run(&Exact {}, &problem(&instance), None);
+                assert!(outcome.violation < 1e-9 && outcome.gap.unwrap() < 1.0, "{seed} {receiver:?} {outcome:?}");
+                certified[at] += usize::from(outcome.status == Status::Optimal);
+            }
         }
+        println!("{decibels} dB: {certified:?}");
+        assert!(certified.iter().all(|c| *c >= wanted), "{decibels} dB: {certified:?}");
     }
-    assert!(certified.iter().all(|c| *c >= 4), "{certified:?}");
 }
 
 #[test]
@@ -322,8 +390,15 @@ fn ratios_by_relaxation_and_by_dinkelbach_agree_and_keep_their_bound() {
     let start = transmit(&self::problem(&instance), &random_phases(&instance, 2)).design.unwrap();
     let block = Some("irs_phase".to_string());
     let first = run(&Sdr { block: block.clone(), ..Sdr::default() }, &problem, Some(start.clone()));
-    let second = run(&Dinkelbach { block }, &problem, Some(start.clone()));
-    for outcome in [&first, &second] {
+    let second = run(&Dinkelbach { block: block.clone() }, &problem, Some(start.clone()));
+    let third = run(&Bisection { block, ..Bisection::default() }, &problem, Some(start.clone()));
+    for outcome in [&first, &second, &third] {
+        assert!(
+            matches!(outcome.status, Status::Converged | Status::Optimal),
+            "{} {:?}",
+            outcome.reason,
+            outcome.trace
+        );
         assert!(outcome.bound_restricted);
         assert!(
             outcome.objective >= 1.0 - 1e-9 && outcome.objective <= outcome.bound.unwrap() * (1.0 + 1e-9),
@@ -331,6 +406,64 @@ fn ratios_by_relaxation_and_by_dinkelbach_agree_and_keep_their_bound() {
         );
     }
     assert!((first.bound.unwrap() / second.bound.unwrap() - 1.0).abs() < 1e-2, "{first:?} {second:?}");
+    assert!((third.bound.unwrap() / second.bound.unwrap() - 1.0).abs() < 1e-6, "{second:?} {third:?}");
+    // Both look for the same value; Dinkelbach needs fewer programs.
+    assert!(second.iterations < third.iterations / 2, "{} {}", second.iterations, third.iterations);
+}
+
+/// The largest bound of a direction and of a response, and the SINRs, of a random design.
+fn judged(instance: &Instance) -> [f64; 3] {
+    let problem = problem(instance);
+    let design = problem.random(&mut RandomStream::keyed(5, "design", "", 0, 0));
+    let mut judge = problem.evaluator();
+    let values = judge.metrics(&design).unwrap();
+    [values.scalar(4), values.scalar(6), values.scalar(1)]
+}
+
+#[test]
+fn what_cannot_be_estimated_has_an_infinite_bound_and_is_never_undefined() {
+    // End fire: the cosine is 6e-17. A direction has no bound, a response has one.
+    let mut instance = drawn(0, |_| {});
+    instance.target_direction[1] = std::f64::consts::FRAC_PI_2;
+    let [direction, response, sinr] = judged(&instance);
+    assert!(direction == f64::INFINITY && response.is_finite() && sinr > 0.0, "{direction} {response} {sinr}");
+    // No reflection.
+    let mut instance = drawn(0, |_| {});
+    instance.target_reflection[0] = Complex::new(0.0, 0.0);
+    assert_eq!(judged(&instance)[0], f64::INFINITY);
+    // A single sensor and elements in one place: no aperture at all.
+    let mut instance = drawn(0, |config| config.sensors = 1);
+    instance.element_spacing_wavelengths = 0.0;
+    assert_eq!(judged(&instance)[0], f64::INFINITY);
+    // More elements than antennas, and a channel without full rank: the response cannot be told.
+    let [direction, response, _] = judged(&drawn(0, |config| (config.elements, config.antennas) = (8, 6)));
+    assert!(direction.is_finite() && response == f64::INFINITY);
+    let mut instance = drawn(0, |_| {});
+    let row: Vec<Complex<f64>> = instance.base_station_irs_channel[..8].to_vec();
+    instance.base_station_irs_channel[8..16].copy_from_slice(&row);
+    assert_eq!(judged(&instance)[1], f64::INFINITY);
+    // A null on the target: one beam that the target does not hear.
+    let instance = drawn(0, |_| {});
+    let problem = problem(&instance);
+    let mut design = problem.random(&mut RandomStream::keyed(5, "design", "", 0, 0));
+    design[16..].fill(0.0);
+    let mut judge = problem.evaluator();
+    assert_eq!(judge.metrics(&design).unwrap().scalar(4), f64::INFINITY);
+    // Extended targets with N > M are refused by the closed form, and solvers say that nothing is finite.
+    let wide = drawn(0, |config| (config.elements, config.antennas, config.target) = (8, 6, Target::Extended));
+    let refused = Run::new(&Exact {}, self::problem(&wide), RandomStream::solver(1, 0)).drive(&mut |_| {});
+    assert!(refused.unwrap_err().to_string().contains("antennas"));
+}
+
+/// Several users of one place: zero forcing cannot tell them apart.
+#[test]
+fn zero_forcing_refuses_dependent_channels() {
+    let mut instance = drawn(0, |_| {});
+    let first: Vec<Complex<f64>> = instance.irs_user_channel[..8].to_vec();
+    instance.irs_user_channel[8..16].copy_from_slice(&first);
+    let solver = Baseline::named("zero_forcing");
+    let refused = Run::new(&solver, problem(&instance), RandomStream::solver(1, 0)).drive(&mut |_| {});
+    assert!(refused.unwrap_err().to_string().contains("depend on each other"));
 }
 
 #[test]
@@ -355,4 +488,66 @@ fn hopeless_geometry_gives_infinities_and_refusals() {
     let solver = Baseline::named("zero_forcing");
     let refused = Run::new(&solver, self::problem(&small), RandomStream::solver(1, 0));
     assert!(refused.drive(&mut |_| {}).unwrap_err().to_string().contains("antennas"));
+}
+
+/// With twice as many elements as sensors the best covariance has a null on the target; a limit on the illumination keeps it
+/// lit, by the transmit side, by the phases and by both.
+#[test]
+fn illumination_is_kept_where_a_null_would_be_best() {
+    let instance = drawn(0, |config| config.elements = 16);
+    let model = model(&instance);
+    let free = problem(&instance);
+    let phases = random_phases(&instance, 3);
+    let illumination = |problem: &Arc<Problem>, outcome: &Outcome| {
+        let mut judge = problem.evaluator();
+        let values = judge.metrics(outcome.design.as_ref().unwrap()).unwrap();
+        values.get(8).iter().copied().fold(f64::INFINITY, f64::min)
+    };
+    let limited = |least: f64| {
+        let mut spec = model.default_problem();
+        spec.constraints.push(isacopt::Constraint::at_least("illumination", least));
+        Problem::new(Arc::clone(&model), spec).unwrap()
+    };
+    let without = transmit(&free, &phases);
+    let dark = illumination(&free, &without);
+    let lit = limited(2.0 * dark);
+    let with = transmit(&lit, &phases);
+    assert_eq!(with.status, Status::Optimal, "{}", with.reason);
+    assert!(with.violation <= 1e-9 && illumination(&lit, &with) >= 2.0 * dark * (1.0 - 1e-9), "{}", with.violation);
+    assert!(with.objective >= without.objective && with.bound.unwrap() <= with.objective);
+    // A multiplier's bound tells nothing new if the limit does not bind.
+    let slack = transmit(&limited(0.5 * dark), &phases);
+    assert!((slack.objective / without.objective - 1.0).abs() < 1e-6);
+    // More than all power can bring is proven impossible.
+    assert_eq!(transmit(&limited(1e9 * dark), &phases).status, Status::Infeasible);
+    let start = with.design.clone();
+    let block = Some("irs_phase".to_string());
+    for solver in [&Manifold { starts: 1, ..Manifold::default() } as &dyn Optimizer, &Sdr { block, ..Sdr::default() }] {
+        let outcome = run(solver, &lit, start.clone());
+        assert!(
+            outcome.violation <= 1e-9 && outcome.objective <= with.objective,
+            "{:?} {}",
+            outcome.status,
+            outcome.reason
+        );
+        println!("{} {} {}", without.objective, with.objective, outcome.objective);
+    }
+    // The envelope's gradient with a binding limit.
+    let mut oracle = (lit.structure().elimination.as_ref().unwrap())();
+    let mut design = with.design.unwrap();
+    let (mut gradient, mut scratch) = (vec![0.0; design.len()], vec![0.0; design.len()]);
+    oracle.best(&mut design, &mut gradient).unwrap();
+    let size = gradient.iter().fold(0.0_f64, |a, g| a.max(g.abs()));
+    for n in [0, 9, 20, 31] {
+        let mut at = |offset: f64| {
+            let mut moved = design.clone();
+            moved[n] += offset;
+            match oracle.best(&mut moved, &mut scratch).unwrap() {
+                Eliminated::Value(x) => x,
+                other => panic!("{other:?}"),
+            }
+        };
+        let slope = (at(1e-4) - at(-1e-4)) / 2e-4;
+        assert!((slope - gradient[n]).abs() < 1e-3 * size, "{n}: {slope} {}", gradient[n]);
+    }
 }

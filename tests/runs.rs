@@ -132,18 +132,39 @@ fn slow() -> String {
     CONFIG.replace("2_000", "300_000").replace("count = 3", "count = 8")
 }
 
-/// What is in the folder of a run that was stopped: every line readable, none twice, each with its trace.
-fn finished_runs(out: &Path) -> usize {
-    let text = std::fs::read(out.join("results.jsonl")).unwrap_or_default();
-    let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-    let mut runs = BTreeSet::new();
-    for line in text[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        let record: Value = serde_json::from_slice(line).expect("every finished line is readable");
-        let run = record["run"].as_str().expect("an address").to_string();
-        if record["iterations"] != 0 {
-            let trace = std::fs::read(out.join("traces").join(format!("{run}.json"))).expect("its trace");
-            assert!(serde_json::from_slice::<Value>(&trace).is_ok_and(|t| t.is_array()));
+/// The whole lines of all files of JSON lines in a folder, each of which must be readable.
+fn lines_in(folder: &Path, ending: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if !path.to_string_lossy().ends_with(ending) {
+            continue;
         }
+        let text = std::fs::read(&path).unwrap_or_default();
+        let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+        let lines = text[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
+        found.extend(lines.map(|line| serde_json::from_slice::<Value>(line).expect("every finished line is readable")));
+    }
+    found
+}
+
+/// The finished runs in a folder at work: those in order, and those that are not yet.
+fn finished_records(out: &Path) -> Vec<Value> {
+    let mut records = lines_in(out, "/results.jsonl");
+    records.extend(lines_in(&out.join("segments"), ".results.jsonl"));
+    records
+}
+
+/// How many different runs are there, each of which must have its trace.
+fn finished_runs(out: &Path) -> usize {
+    let records = finished_records(out);
+    let traces = lines_in(&out.join("traces"), ".jsonl");
+    let traced: BTreeSet<&str> =
+        traces.iter().filter(|t| t["trace"].is_array()).filter_map(|t| t["run"].as_str()).collect();
+    let mut runs = BTreeSet::new();
+    for record in &records {
+        let run = record["run"].as_str().expect("an address");
+        assert!(record["iterations"] == 0 || traced.contains(run), "no trace of {run}");
         runs.insert((run, record["cell"].to_string()));
     }
     runs.len()

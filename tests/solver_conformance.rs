@@ -5,12 +5,14 @@
 mod toy;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use isacopt::optimizer::{Optimizer, solvers};
+use isacopt::optimizer::{Budget, Iterate, Optimizer, Requirement, Step, solvers};
+use isacopt::plugin::conformance::{Finding, examine, toys};
 use isacopt::problem::STRICT;
 use isacopt::solvers::argmin::{Argmin, Method};
 use isacopt::solvers::global_search::{GlobalSearch, Strategy};
-use isacopt::{Cancel, Design, Error, Outcome, Problem, RandomStream, Record, Run, Status, StopRules};
+use isacopt::{Design, Problem, RandomStream, Result, Run, Status};
 use toy::Toy;
 
 /// Every registered solver, with what its defaults leave out. (`recorded` only reads a file; it has its own tests.)
@@ -31,118 +33,71 @@ fn all_solvers() -> Vec<(String, Box<dyn Optimizer>)> {
     all
 }
 
-struct Case<'a> {
-    what: String,
-    solver: &'a dyn Optimizer,
-    problem: Arc<Problem>,
-    toy: &'a Toy,
-    start: Option<Design>,
-}
-
-impl Case<'_> {
-    fn run(&self, evaluations: u64, cancel: &Cancel, observe: &mut dyn FnMut(&Record)) -> Outcome {
-        let mut run = Run::new(self.solver, Arc::clone(&self.problem), RandomStream::solver(5, 0));
-        run.start.clone_from(&self.start);
-        run.rules = StopRules { max_evaluations: Some(evaluations), max_iterations: Some(400), ..StopRules::default() };
-        run.cancel = cancel.clone();
-        run.drive(observe).unwrap_or_else(|why| panic!("{}: {why}", self.what))
-    }
-}
-
-/// Calls `check` with every solver on every toy that fits it, with the problem's own start and with a random one.
-fn each_case(mut check: impl FnMut(&Case)) {
-    let (mut fitting, mut refused) = (0, 0);
+/// The public suite, as `isacopt plugin test` runs it on plugins.
+#[test]
+fn every_built_in_solver_keeps_the_promises_of_the_public_suite() {
+    let grounds = toys();
+    let mut findings = Vec::new();
     for (name, solver) in &all_solvers() {
-        for toy in &toy::all() {
-            let problem = toy.problem();
-            if solver.requires().met_by(&problem).is_err() {
-                let run = Run::new(solver.as_ref(), problem, RandomStream::solver(5, 0));
-                // What is proven infeasible is answered, whatever the solver would need.
-                match run.drive(&mut |_| ()) {
-                    Ok(outcome) => assert_eq!(outcome.status, Status::Infeasible, "{name} on {}", toy.name),
-                    Err(why) => assert!(matches!(why, Error::Refused { .. }), "{name} on {}: {why}", toy.name),
-                }
-                refused += 1;
-                continue;
-            }
-            let random = problem.random(&mut RandomStream::keyed(3, "start", "", 0, 0));
-            for start in [None, Some(random)] {
-                let what = format!("{name} on {} from {}", toy.name, if start.is_some() { "anywhere" } else { "home" });
-                check(&Case { what, solver: solver.as_ref(), problem: Arc::clone(&problem), toy, start });
-                fitting += 1;
-            }
+        examine(name, solver.as_ref(), &grounds, &mut findings);
+    }
+    let looked = |promise: &str| findings.iter().filter(|f| f.promise == promise).count();
+    assert!(looked("honours a cancel") > 200 && looked("refuses what it does not fit") > 30, "{}", findings.len());
+    let broken: Vec<&Finding> = findings.iter().filter(|f| f.broken.is_some()).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// A solver that breaks a promise is found out.
+#[test]
+fn the_suite_sees_what_is_broken() {
+    #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+    struct Careless {
+        how: u8,
+    }
+    struct Work(Design, Arc<Problem>, u8, u64);
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    #[typetag::serde(name = "careless_for_tests")]
+    impl Optimizer for Careless {
+        fn requires(&self) -> Requirement {
+            Requirement::anything()
+        }
+        fn begin(&self, problem: Arc<Problem>, start: Option<Design>, _: RandomStream) -> Result<Box<dyn Iterate>> {
+            let start = start.unwrap_or_else(|| problem.random(&mut RandomStream::solver(1, 0)));
+            Ok(Box::new(Work(start, problem, self.how, 0)))
         }
     }
-    assert!(fitting > 200 && refused > 30, "{fitting} {refused}");
-}
-
-fn numbers(outcome: &Outcome) -> Vec<u64> {
-    let design = outcome.design.iter().flat_map(|d| d.iter().map(|x| x.to_bits()));
-    let trace = outcome.trace.iter().flat_map(|r| [r.iteration, r.evaluations, r.objective.to_bits()]);
-    design.chain(trace).chain([outcome.evaluations, outcome.objective.to_bits()]).collect()
-}
-
-#[test]
-fn the_best_design_never_gets_worse_and_a_seed_determines_it() {
-    each_case(|case| {
-        let what = &case.what;
-        let outcome = case.run(1500, &Cancel::default(), &mut |_| ());
-        let again = case.run(1500, &Cancel::default(), &mut |_| ());
-        assert_eq!(numbers(&outcome), numbers(&again), "{what}");
-        assert_eq!((outcome.status, &outcome.reason), (again.status, &again.reason), "{what}");
-        let judge = |design: &Design| case.problem.evaluator().evaluate(design);
-        let value = |r: &Record| isacopt::Evaluation { objective: r.objective, violation: r.violation };
-        for pair in outcome.trace.windows(2) {
-            assert!(!case.problem.better(&value(&pair[0]), &value(&pair[1])), "{what}: {pair:?}");
-            assert!(pair[0].evaluations <= pair[1].evaluations, "{what}");
-        }
-        if let (Some(start), Some(first)) = (&case.start, outcome.trace.first()) {
-            let start = judge(start).unwrap();
-            assert!(!case.problem.better(&start, &value(first)), "{what}: {start:?} {first:?}");
-        }
-        if let Some(design) = &outcome.design {
-            let (distance, _) = case.problem.model().space().distance(design);
-            assert!(distance <= 1e-12 || outcome.objective.is_nan(), "{what}: {distance} outside");
-        }
-        match case.toy.optimum {
-            Some(optimum) => {
-                let gain = case.problem.direction().sign() * (outcome.objective - optimum);
-                let feasible = outcome.violation <= STRICT;
-                // A violation of 1e-9 buys about as much.
-                assert!(!(feasible && gain > 1e-8 * optimum.abs().max(1.0)), "{what}: {} {optimum}", outcome.objective);
+    impl Iterate for Work {
+        fn step(&mut self, _: &Budget) -> Result<Step> {
+            let seed = if self.2 == 0 { DRAWN.fetch_add(1, Ordering::Relaxed) } else { self.3 };
+            self.3 += 1;
+            match self.2 {
+                // Unseeded draws, the last of which counts.
+                0 | 1 => self.0 = self.1.random(&mut RandomStream::solver(seed, 3)),
+                2 => self.0.iter_mut().for_each(|x| *x -= 10.0),
+                // Counts nothing of 10000 a step.
+                3 => self.3 += 10_000,
+                _ => return Ok(Step::Converged),
             }
-            None => {
-                let reported = [Status::Optimal, Status::Converged].contains(&outcome.status);
-                assert!(!reported, "{what}: {:?} {}", outcome.status, outcome.reason);
-            }
+            Ok(Step::Advanced)
         }
-    });
-}
-
-#[test]
-fn budgets_and_cancels_are_honoured() {
-    each_case(|case| {
-        let what = &case.what;
-        let budget = 60;
-        let outcome = case.run(budget, &Cancel::default(), &mut |_| ());
-        // The derivatives of one point are taken whole, and a line search is not left halfway.
-        let look = 1 + 2 * case.problem.free().len() as u64;
-        // An enumeration scans whole rows, of up to 1024 designs each.
-        let row = if what.starts_with("exhaustive") { 1024 } else { 0 };
-        assert!(outcome.evaluations <= budget + 4 * look + row, "{what}: {} evaluations", outcome.evaluations);
-        let early = Cancel::default();
-        early.set();
-        let outcome = case.run(1500, &early, &mut |_| ());
-        let ended = [Status::Infeasible, Status::Failed].contains(&outcome.status);
-        assert!(ended || outcome.status == Status::Interrupted && outcome.iterations == 0, "{what}: {outcome:?}");
-        let late = Cancel::default();
-        let outcome = case.run(1500, &late, &mut |record| {
-            if record.iteration == 2 {
-                late.set();
-            }
-        });
-        assert!(outcome.iterations <= 2, "{what}: {}", outcome.iterations);
-    });
+        fn best(&self) -> &Design {
+            &self.0
+        }
+        fn evaluations(&self) -> u64 {
+            self.3
+        }
+    }
+    for (how, promise) in [
+        (0, "a seed determines the run"),
+        (1, "the best design never gets worse"),
+        (2, "its design lies in its domain"),
+        (3, "honours a budget of evaluations"),
+        (4, "what it claims can be true"),
+    ] {
+        let mut findings = Vec::new();
+        examine("careless", &Careless { how }, &toys(), &mut findings);
+        assert!(findings.iter().any(|f| f.promise == promise && f.broken.is_some()), "{how}: {promise}");
+    }
 }
 
 #[test]
@@ -181,6 +136,7 @@ fn the_methods_of_argmin_reach_smooth_optima() {
 #[test]
 fn relaxations_alternations_descents_and_ratios_reach_the_optima_of_toys() {
     use isacopt::solvers::alternating::Alternating;
+    use isacopt::solvers::bisection::Bisection;
     use isacopt::solvers::dinkelbach::Dinkelbach;
     use isacopt::solvers::manifold::Manifold;
     use isacopt::solvers::sdr::Sdr;
@@ -190,6 +146,7 @@ fn relaxations_alternations_descents_and_ratios_reach_the_optima_of_toys() {
         (Box::new(Manifold::default()), toy::phases(), 1e-6),
         (Box::new(Manifold { improvement: 1e-9, ..Manifold::default() }), toy::rosenbrock(true), 1e-6),
         (Box::new(Dinkelbach::default()), toy::tent(), 1e-9),
+        (Box::new(Bisection::default()), toy::tent(), 1e-6),
     ];
     for (solver, toy, reach) in pairs {
         let run = Run::new(solver.as_ref(), toy.problem(), RandomStream::solver(1, 0));

@@ -13,6 +13,7 @@ Needs cvxpy, clarabel and numpy.
 
 import argparse
 import json
+import subprocess
 import time
 
 import cvxpy as cp
@@ -182,23 +183,43 @@ def fixed_point(system):
     return time.perf_counter() - begin, values[-1], len(values) - 1
 
 
+def isacopt(program, file, solver):
+    """The program's own time, the least of five runs."""
+    command = [program, "solve", file, "--solver", solver, "--json"]
+    if solver == "sca":
+        command += ["--set", "solver.tolerance=1e-4", "--set", "solver.patience=1"]
+    runs = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(5)]
+    best = min(runs, key=lambda run: run["time_s"])
+    return best["time_s"], best["objective"]["value"], best["iterations"]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--isacopt", help="the program, to be timed on the same file")
+    parser.add_argument("--skip-conic", action="store_true", help="leave CVXPY out, for large systems")
     arguments = parser.parse_args()
     with open(arguments.file) as file:
         system = System(json.load(file)["instance"])
-    for form in ["linear", "printed"]:
+    for form in [] if arguments.skip_conic else ["linear", "printed"]:
         for rebuild in [False, True]:
-            if not rebuild:
-                # The first solve of a parametrized problem compiles it: that is part of no iteration.
-                conic(system, form, False, 0)
-            seconds, rate, iterations = conic(system, form, rebuild, arguments.seconds)
             how = "rebuilt" if rebuild else "DPP"
+            try:
+                if not rebuild:
+                    # The first solve of a parametrized problem compiles it: that is part of no iteration.
+                    conic(system, form, False, 0)
+                seconds, rate, iterations = conic(system, form, rebuild, arguments.seconds)
+            except cp.error.SolverError as failure:
+                print(f"{form:8} {how:8} failed: {failure}")
+                continue
             print(f"{form:8} {how:8} {seconds:9.4f} s  {iterations:3} iterations  {rate:.6f}")
     seconds, rate, iterations = fixed_point(system)
     print(f"fixed point       {seconds:9.4f} s  {iterations:3} iterations  {rate:.6f}")
+    for solver in ["majorization_minimization"] if arguments.skip_conic else ["majorization_minimization", "sca"]:
+        if arguments.isacopt:
+            seconds, rate, iterations = isacopt(arguments.isacopt, arguments.file, solver)
+            print(f"isacopt {solver:26} {seconds:9.6f} s  {iterations:3} iterations  {rate:.6f}")
 
 
 if __name__ == "__main__":

@@ -477,6 +477,20 @@ def seconds(x):
     return f"{x / 1e-9:.3g} ns"
 
 
+def machine(versions):
+    """What was measured where."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = re.findall(r"model name\s*:\s*(.+)", info.read_text())
+        cpu = names[0] if names else cpu
+    commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return (
+        f"Measured {datetime.date.today()} at commit {commit.stdout.strip()} on {cpu}, one thread each, load average "
+        f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, Python {platform.python_version()}, {versions}."
+    )
+
+
 def report(times, values, refused, options):
     def median(precoder, method):
         """Runs that did not get there count as longer than all others."""
@@ -485,16 +499,9 @@ def report(times, values, refused, options):
             return None
         return statistics.median([float("inf") if t is None else t for t in found])
 
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = re.findall(r"model name\s*:\s*(.+)", info.read_text())
-        cpu = names[0] if names else cpu
-    commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     versions = f"CVXPY {cp.__version__}, SciPy {scipy.__version__}, NumPy {np.__version__}"
     lines = [
-        f"Measured {datetime.date.today()} at commit {commit.stdout.strip()} on {cpu}, one thread each, load average "
-        f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, Python {platform.python_version()}, {versions}.",
+        machine(versions),
         f"N_t = 225, N_r = 25, K = 12, {options.pilots} pilots, 10 dB, both limits -35 dB; medians over {options.drops} "
         f"drops and {options.rounds} alternating rounds.",
         "",
@@ -529,11 +536,11 @@ def report(times, values, refused, options):
 MARKS = ("<!-- peers/monostatic.py writes below -->", "<!-- and above -->")
 
 
-def write(path, text):
+def write(path, text, marks=MARKS):
     """Puts the table between its marks in a document, or behind it where it has none yet."""
-    block = f"{MARKS[0]}\n{text}\n{MARKS[1]}"
+    block = f"{marks[0]}\n{text}\n{marks[1]}"
     old = path.read_text() if path.exists() else "# Performance\n"
-    pattern = re.compile(f"{re.escape(MARKS[0])}.*?{re.escape(MARKS[1])}", re.S)
+    pattern = re.compile(f"{re.escape(marks[0])}.*?{re.escape(marks[1])}", re.S)
     new = pattern.sub(lambda _: block, old) if pattern.search(old) else f"{old.rstrip()}\n\n{block}\n"
     path.write_text(new)
 

@@ -21,7 +21,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let study = Study::new(RunFolder::read(&arguments.run)?);
+    let study = Study::new(RunFolder::without_designs(&arguments.run)?);
     let mut references: Vec<Reference> = Vec::new();
     let mut cite = |more: &[Reference]| {
         for reference in more {

@@ -1,44 +1,41 @@
 //! The table of an experiment on a terminal.
 
-use comfy_table::{CellAlignment, Table};
-
-use crate::report::{Quantity, Reduction, Spread, Study, duration, durations, number};
+use crate::report::{Grid, Layout, Quantity, Reduction, Spread, Study, duration, durations, number};
 
 /// One row a sweep point and solver: medians with their quartiles, and the objective's mean and standard error.
 pub fn comparison(study: &Study) -> String {
+    let mut text = grid(study, false).write(Layout::Text);
+    if study.trials() > 1 {
+        text += "\nMedian [quartiles]; of the objective below it mean ± standard error. Figures are over the trials \
+            in which all\ncompared solvers are feasible; a solver that is feasible in no trial is not compared.";
+    }
+    text
+}
+
+/// Its rows; with `whole`, the sweep point stands in each row and not only in its first.
+pub fn grid(study: &Study, whole: bool) -> Grid {
     let several = study.trials() > 1;
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     let swept: Vec<String> = study.axes.iter().flat_map(|a| &a.keys).map(|key| key.label.clone()).collect();
     let unit = study.objective_quantity().map_or("", |q| q.unit.as_str());
     let unit = if matches!(unit, "" | "1") { String::new() } else { format!(" in {unit}") };
     let objective = format!("{}{unit}", study.objective());
     let figures = [&objective, "feasible", "violation", "bound", "gap", "iterations", "evaluations", "time"];
-    let header = swept.iter().map(String::as_str).chain(["solver"]).chain(figures);
-    table.set_header(header.collect::<Vec<_>>());
-    for column in swept.len() + 1..swept.len() + 1 + figures.len() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let words = swept.len() + 1;
+    let header = swept.iter().map(String::as_str).chain(["solver"]).chain(figures).map(str::to_string).collect();
+    let mut rows = Vec::new();
     for cell in 0..study.cells.len() {
         let mut first = true;
         for solver in 0..study.solvers.len() {
             if study.records(cell, solver).next().is_some() {
                 let place = study.axes.iter().zip(&study.cells[cell].place);
                 let place = place.flat_map(|(axis, at)| axis.keys.iter().map(|key| key.values[*at].clone()));
-                let place = place.map(|value| if first { value } else { String::new() });
-                table.add_row(place.chain(row(study, cell, solver, several)).collect::<Vec<_>>());
+                let place = place.map(|value| if first || whole { value } else { String::new() });
+                rows.push(place.chain(row(study, cell, solver, several)).collect());
                 first = false;
             }
         }
     }
-    let mut text = table.to_string();
-    if several {
-        text += "\nMedian [quartiles]; of the objective below it mean ± standard error. Figures are over the trials \
-            in which all\ncompared solvers are feasible; a solver that is feasible in no trial is not compared.";
-    }
-    text
+    Grid { header, rows, words }
 }
 
 fn row(study: &Study, cell: usize, solver: usize, several: bool) -> Vec<String> {

@@ -6,18 +6,28 @@
 
 mod check;
 mod cite;
+mod compare;
 mod comparison;
 mod describe;
 mod draw;
 mod evaluate;
+mod export;
 mod list;
+mod merge;
 mod music;
 mod new;
+mod plan;
 mod plot;
+mod plugin;
+mod plugin_worker;
+mod replay;
+mod reproduce;
 mod run;
 mod schema;
 mod setting;
+mod slurm;
 mod solve;
+mod table;
 mod validate;
 mod verify;
 
@@ -54,7 +64,17 @@ enum Command {
     Schema(schema::Arguments),
     New(new::Arguments),
     Plot(plot::Arguments),
+    Plan(plan::Arguments),
+    Slurm(slurm::Arguments),
+    Merge(merge::Arguments),
+    Replay(replay::Arguments),
+    Export(export::Arguments),
     Cite(cite::Arguments),
+    Compare(compare::Arguments),
+    Table(table::Arguments),
+    Reproduce(reproduce::Arguments),
+    Plugin(plugin::Arguments),
+    PluginWorker(plugin_worker::Arguments),
     Music(music::Arguments),
 }
 
@@ -63,6 +83,8 @@ impl Command {
     fn run(self) -> Result<bool> {
         match self {
             Self::Run(arguments) => return run::run(&arguments),
+            Self::Reproduce(arguments) => return reproduce::run(&arguments),
+            Self::Slurm(arguments) => return slurm::run(&arguments),
             Self::Check(arguments) => check::run(&arguments),
             Self::List(arguments) => list::run(&arguments),
             Self::Evaluate(arguments) => evaluate::run(&arguments),
@@ -74,7 +96,15 @@ impl Command {
             Self::Schema(arguments) => schema::run(&arguments),
             Self::New(arguments) => new::run(&arguments),
             Self::Plot(arguments) => plot::run(&arguments),
+            Self::Plan(arguments) => plan::run(&arguments),
+            Self::Merge(arguments) => merge::run(&arguments),
+            Self::Replay(arguments) => replay::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
             Self::Cite(arguments) => cite::run(&arguments),
+            Self::Compare(arguments) => compare::run(&arguments),
+            Self::Table(arguments) => table::run(&arguments),
+            Self::Plugin(arguments) => plugin::run(&arguments),
+            Self::PluginWorker(arguments) => plugin_worker::run(&arguments),
             Self::Music(arguments) => music::run(&arguments),
         }
         .map(|()| true)
@@ -138,6 +168,7 @@ fn cancel_on_interrupt() -> Cancel {
     let flag = cancel.clone();
     let handler = move || {
         if flag.is_set() {
+            crate::plugin::kill_all();
             std::process::exit(i32::from(INTERRUPTED));
         }
         flag.set();

@@ -15,7 +15,8 @@ use crate::instance::{InstanceFile, complex_array};
 use crate::math::RandomStream;
 use crate::metric::number_json;
 use crate::model::SystemModel;
-use crate::radio::music::{Echoes, Peak, Scan, Spectrum, grid, refine, signal_vector};
+use crate::radio::music::{Echoes, Peak, Scan, Spectrum, cramer_rao, grid, refine, signal_vector};
+use crate::report::{HeatMap, write_spectra};
 
 /// Find the target of an instance file by MUSIC: peaks on a grid and off it, how ambiguous they are, errors over trials
 #[derive(Debug, Args)]
@@ -43,6 +44,9 @@ pub struct Arguments {
     /// Print the spectra, too
     #[arg(long)]
     spectra: bool,
+    /// Draw the spectra into this folder: SVG, PNG and a page `spectra.html`
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -51,8 +55,17 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let file = InstanceFile::read(&arguments.file)?;
-    let answer = answer(&file, arguments).map_err(|e| e.in_file(&arguments.file))?;
-    if arguments.json { print(&answer.to_string()) } else { print(&table(&answer)) }
+    let (answer, spectra) = answer(&file, arguments).map_err(|e| e.in_file(&arguments.file))?;
+    let mut text = if arguments.json { answer.to_string() } else { table(&answer) };
+    if let Some(folder) = &arguments.pictures {
+        let maps: Vec<HeatMap> = spectra.iter().map(|(name, spectrum)| map(&answer, name, spectrum)).collect();
+        let title = format!("MUSIC: {}, design {}", file.scenario, answer["design"].as_str().unwrap_or_default());
+        let page = write_spectra(folder, &title, &maps, &rows(&answer))?;
+        if !arguments.json {
+            text += &format!("\n{}", page.display());
+        }
+    }
+    print(&text)
 }
 
 /// The design's name and itself.
@@ -89,7 +102,8 @@ fn design(file: &InstanceFile, model: &dyn SystemModel, wanted: Option<&str>) ->
     }
 }
 
-fn answer(file: &InstanceFile, arguments: &Arguments) -> Result<Value> {
+/// The answer, and each scan's spectrum by its name.
+fn answer(file: &InstanceFile, arguments: &Arguments) -> Result<(Value, Vec<(&'static str, Spectrum)>)> {
     let model = model(file)?;
     let (name, design) = design(file, model.as_ref(), arguments.design.as_deref())?;
     let echoes = model.echoes(&design).ok_or_else(|| Error::Refused {
@@ -100,7 +114,7 @@ fn answer(file: &InstanceFile, arguments: &Arguments) -> Result<Value> {
     let given = file.extra.get("snapshots");
     let snapshots = match given {
         Some(value) => read_snapshots(value, echoes.antennas)?,
-        None => (echoes.snapshots)(&mut draws)?,
+        None => (echoes.snapshots)(&mut draws)?.values,
     };
     let even = |list: &[f64]| -> Result<Vec<f64>> {
         if list.iter().any(|x| !x.is_finite()) {
@@ -114,6 +128,7 @@ fn answer(file: &InstanceFile, arguments: &Arguments) -> Result<Value> {
     let (azimuth, elevation) = (even(&arguments.azimuth)?, even(&arguments.elevation)?);
     let signal = signal_vector(&snapshots, echoes.antennas)?;
     let mut scans = Map::new();
+    let mut spectra = Vec::new();
     let mut object = json!({
         "design": name,
         "snapshots": if given.is_some() { "given" } else { "drawn" },
@@ -128,12 +143,13 @@ fn answer(file: &InstanceFile, arguments: &Arguments) -> Result<Value> {
             let shape = [azimuth.len(), elevation.len()];
             object[format!("spectrum_{}", scan.name())] = nested_with(&spectrum.values, &shape, &number_json);
         }
+        spectra.push((scan.name(), spectrum));
     }
     object["scans"] = scans.into();
     if arguments.trials > 0 {
         object["errors"] = errors(&echoes, arguments, (&azimuth, &elevation), &file.scenario)?;
     }
-    Ok(object)
+    Ok((object, spectra))
 }
 
 fn read_snapshots(value: &Value, antennas: usize) -> Result<Vec<Complex<f64>>> {
@@ -162,12 +178,16 @@ fn peaks(scan: &dyn Scan, signal: &[Complex<f64>], spectrum: &Spectrum) -> Value
     object
 }
 
-/// Root mean square errors over drawn coherence intervals, of the peaks on the grid and off it.
+/// Root mean square errors over drawn coherence intervals, of the peaks on the grid and off it, and the roots of the
+/// bounds, averaged over the intervals.
 fn errors(echoes: &Echoes, arguments: &Arguments, axes: (&[f64], &[f64]), scenario: &str) -> Result<Value> {
     let mut sums = vec![[[0.0; 2]; 2]; echoes.scans.len()];
+    let mut energies = Vec::new();
     for trial in 0..arguments.trials {
         let mut draws = RandomStream::keyed(arguments.seed, "snapshots", scenario, 1, trial);
-        let signal = signal_vector(&(echoes.snapshots)(&mut draws)?, echoes.antennas)?;
+        let snapshots = (echoes.snapshots)(&mut draws)?;
+        energies.extend(snapshots.energy);
+        let signal = signal_vector(&snapshots.values, echoes.antennas)?;
         for (scan, sums) in echoes.scans.iter().zip(&mut sums) {
             let spectrum = Spectrum::new(scan.as_ref(), &signal, axes.0, axes.1);
             if let (Some(truth), Some((on_grid, refined))) = (scan.truth(), peak(scan.as_ref(), &signal, &spectrum)) {
@@ -179,37 +199,96 @@ fn errors(echoes: &Echoes, arguments: &Arguments, axes: (&[f64], &[f64]), scenar
             }
         }
     }
-    let root = |sum: [f64; 2]| sum.map(|s| (s / arguments.trials as f64).sqrt());
+    let trials = arguments.trials as f64;
+    let root = |sum: [f64; 2]| sum.map(|s| (s / trials).sqrt());
     let entry = |(scan, sums): (&Box<dyn Scan>, &[[f64; 2]; 2])| {
-        let figures = json!({ "on_grid_rad": root(sums[0]), "refined_rad": root(sums[1]), "trials": arguments.trials });
+        let mut figures =
+            json!({ "on_grid_rad": root(sums[0]), "refined_rad": root(sums[1]), "trials": arguments.trials });
+        if let Some(truth) = scan.truth().filter(|_| energies.len() as u64 == arguments.trials) {
+            let unit = cramer_rao(scan.as_ref(), truth, 1.0);
+            let share = energies.iter().map(|e| 1.0 / e).sum::<f64>() / trials;
+            figures["cramer_rao_bound_rad"] = unit.iter().map(|b| number_json((b * share).sqrt())).collect();
+        }
         (scan.name().to_string(), figures)
     };
     Ok(Value::Object(echoes.scans.iter().zip(&sums).map(entry).collect()))
 }
 
-fn table(answer: &Value) -> String {
-    let degrees = |value: &Value| {
-        let angle = |i: usize| value.get(i).and_then(Value::as_f64).map(f64::to_degrees);
-        match (angle(0), angle(1)) {
-            (Some(x), Some(y)) => format!("({x:.3}°, {y:.3}°)"),
-            _ => "unknown".to_string(),
-        }
+/// Two angles in rad for reading; one that is unbounded as ∞.
+fn degrees(value: &Value) -> String {
+    let angle = |i: usize| match value.get(i) {
+        Some(Value::Null) | Some(Value::String(_)) => Some("∞".to_string()),
+        other => other.and_then(Value::as_f64).map(|x| match x.to_degrees() {
+            d if d == 0.0 || d.abs() >= 0.01 => format!("{d:.3}°"),
+            d => format!("{d:.2e}°"),
+        }),
     };
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
-    let mut header = vec!["scan", "truth", "peak on the grid", "refined", "peaks within 3 dB"];
-    let with_errors = answer.get("errors").is_some();
-    if with_errors {
-        header.push("root mean square error, refined");
+    match (angle(0), angle(1)) {
+        (Some(x), Some(y)) => format!("({x}, {y})"),
+        _ => "unknown".to_string(),
     }
-    table.set_header(header);
+}
+
+/// The answer as a table, its header first.
+fn rows(answer: &Value) -> Vec<Vec<String>> {
+    let with_errors = answer.get("errors").is_some();
+    let mut header = vec!["scan", "truth", "peak on the grid", "refined", "peaks within 3 dB"];
+    if with_errors {
+        header.extend(["root mean square error, refined", "root of the Cramér-Rao bound"]);
+    }
+    let mut rows = vec![header.into_iter().map(str::to_string).collect::<Vec<_>>()];
     for (name, scan) in answer["scans"].as_object().into_iter().flatten() {
         let mut row = vec![name.clone(), degrees(&scan["truth"]), degrees(&scan["peak"]), degrees(&scan["refined"])];
         row.push(scan["peaks_within_3_dB"].to_string());
         if with_errors {
-            row.push(degrees(&answer["errors"][name]["refined_rad"]));
+            let errors = &answer["errors"][name];
+            row.extend([degrees(&errors["refined_rad"]), degrees(&errors["cramer_rao_bound_rad"])]);
         }
-        table.add_row(row);
+        rows.push(row);
     }
+    rows
+}
+
+fn table(answer: &Value) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    let mut rows = rows(answer).into_iter();
+    if let Some(header) = rows.next() {
+        table.set_header(header);
+    }
+    table.add_rows(rows);
     format!("design {}, snapshots {}\n{table}", answer["design"], answer["snapshots"])
+}
+
+/// The picture of a scan's spectrum.
+fn map(answer: &Value, name: &str, spectrum: &Spectrum) -> HeatMap {
+    let scan = &answer["scans"][name];
+    let place = |key: &str| {
+        let angle = |i: usize| scan[key].get(i).and_then(Value::as_f64).map(f64::to_degrees);
+        angle(0).zip(angle(1))
+    };
+    // Rising, whatever order the grid was given in.
+    let order = |axis: &[f64]| {
+        let mut order: Vec<usize> = (0..axis.len()).collect();
+        order.sort_by(|a, b| axis[*a].total_cmp(&axis[*b]));
+        order
+    };
+    let (across, up) = (order(&spectrum.azimuth), order(&spectrum.elevation));
+    let decibel = |i: &usize, j: &usize| 10.0 * spectrum.value(*i, *j).log10();
+    let description = scan["description"].as_str().unwrap_or_default();
+    HeatMap {
+        name: format!("spectrum_{name}"),
+        title: format!("MUSIC spectrum, {}", name.replace('_', " ")),
+        caption: format!(
+            "MUSIC spectrum over {description}. Circle: the true angles; cross: the refined peak. Peaks within 3 dB of the \
+             highest: {}.",
+            scan["peaks_within_3_dB"]
+        ),
+        labels: ["azimuth (°)".into(), "elevation (°)".into(), "spectrum (dB)".into()],
+        x: across.iter().map(|i| spectrum.azimuth[*i].to_degrees()).collect(),
+        y: up.iter().map(|j| spectrum.elevation[*j].to_degrees()).collect(),
+        values: across.iter().flat_map(|i| up.iter().map(move |j| decibel(i, j))).collect(),
+        circle: place("truth"),
+        cross: place("refined"),
+    }
 }

@@ -31,7 +31,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let study = Study::new(RunFolder::read(&arguments.run)?);
+    let study = Study::new(RunFolder::without_designs(&arguments.run)?);
     let formats = if arguments.format.is_empty() { Format::ALL.to_vec() } else { arguments.format.clone() };
     let options = Options { formats, dots_per_inch: arguments.dpi };
     let folder = arguments.out.clone().unwrap_or_else(|| arguments.run.join("figures"));

@@ -1,6 +1,6 @@
 //! `isacopt solve`: one solver on an instance file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::evaluate::{metric_table, metrics_json, model, short};
 use super::setting::Setting;
 use super::{cancel_on_interrupt, print};
-use crate::config::{SolverConfig, Trial};
+use crate::config::{PluginConfig, SolverConfig, Trial};
 use crate::driver::Run;
 use crate::error::{Error, InputError, Result};
 use crate::instance::{InstanceFile, write_tree};
@@ -28,6 +28,9 @@ pub struct Arguments {
     /// The solver: a built-in one or one of the scenario's baselines
     #[arg(long, value_name = "NAME")]
     solver: String,
+    /// A plugin's file, whose solvers may then be named
+    #[arg(long = "plugin", value_name = "FILE")]
+    plugins: Vec<PathBuf>,
     /// The metric to optimize; the scenario's own without it
     #[arg(long, value_name = "METRIC")]
     objective: Option<String>,
@@ -60,7 +63,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let (Some(path), Some(tree)) = (&arguments.out, answer.as_object()) {
         write_tree(path, tree, &format!("{answer}\n"))?;
     }
-    if arguments.json { print(&answer.to_string()) } else { print(&table(&answer, &outcome.reason)) }
+    if arguments.json {
+        print(&answer.to_string())
+    } else {
+        print(&table(&answer, &outcome.reason, arguments.out.as_deref()))
+    }
 }
 
 fn solve(arguments: &Arguments, file: &mut InstanceFile) -> Result<(Arc<Problem>, Outcome)> {
@@ -97,7 +104,9 @@ fn solve(arguments: &Arguments, file: &mut InstanceFile) -> Result<(Arc<Problem>
         spec.objective = Objective::Metric(metric.clone());
     }
     let problem = Problem::new(Arc::clone(&model), spec)?;
-    let config = SolverConfig::from_table(&solver, "solver", &model.baselines())?;
+    let plugins = arguments.plugins.iter().map(|path| PluginConfig::at(path).load(Path::new(""), "--plugin"));
+    let plugins = plugins.collect::<Result<Vec<_>, _>>().map_err(Error::Input)?;
+    let config = SolverConfig::with_plugins(&solver, "solver", &model.baselines(), &plugins)?;
     let start = match arguments.start.as_deref().or(config.start.as_deref()) {
         Some(name) => Some(Trial::new(Arc::clone(&problem), file.designs.clone()).start(name).map_err(in_file)?),
         None => None,
@@ -154,13 +163,14 @@ fn answer(problem: &Arc<Problem>, outcome: &Outcome) -> Result<Value> {
     Ok(Value::Object(answer))
 }
 
-fn table(answer: &Value, reason: &str) -> String {
+fn table(answer: &Value, reason: &str, out: Option<&Path>) -> String {
+    let place = out.map_or_else(|| "the output of --json".into(), |path| path.display().to_string());
     let text = |key: &str| short(&answer[key]);
     let objective = answer["objective"]["metric"].as_str().unwrap_or_default();
     let feasible = if answer["feasible"] == true { "feasible" } else { "infeasible" };
     format!(
         "{}: {reason}\n{objective} = {}, bound {}, gap {}\n{feasible}, violation {}\n\
-         {} iterations, {} evaluations, {} s\n\n{}\n\nThe design is in the output of --json.",
+         {} iterations, {} evaluations, {} s\n\n{}\n\nThe design is in {place}.",
         text("status"),
         short(&answer["objective"]["value"]),
         text("bound"),

@@ -15,6 +15,7 @@ use crate::design::Design;
 use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::metric::number_json;
+use crate::report::{Part, write_parts};
 use crate::runner::validation::{
     BoundFigure, GradientFigure, LARGEST_CONDITION, LARGEST_GRADIENT_DIFFERENCE, LARGEST_INFORMATION_DIFFERENCE,
     LARGEST_Z, SimulatedFigure, Validation, Verdict, validate,
@@ -54,6 +55,9 @@ pub struct Arguments {
     /// Print JSON instead of tables
     #[arg(long)]
     json: bool,
+    /// Write the tables, with every entry, as a page to this file, too
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
 }
 
 /// The comparisons of one design.
@@ -100,6 +104,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     bar.finish_and_clear();
     let summary = Summary::new(&judged);
+    if let Some(path) = &arguments.page {
+        let mut parts = vec![Part::Text(summary.text(arguments.draws))];
+        judged.iter().for_each(|j| parts.extend(j.parts(true)));
+        write_parts(path, &format!("Validation of {}", experiment.name), &parts)?;
+    }
     if arguments.json {
         print(&summary.json(&judged).to_string())?;
     } else {
@@ -190,46 +199,67 @@ impl Summary {
 
 impl Judged<'_> {
     fn table(&self, all: bool) -> String {
+        let text = |part: &Part| match part {
+            Part::Heading(text) | Part::Text(text) => text.clone(),
+            Part::Table { header, rows } => {
+                let mut table = Table::new();
+                table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(*header).add_rows(rows);
+                table.to_string()
+            }
+        };
+        self.parts(all).iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+
+    fn parts(&self, all: bool) -> Vec<Part> {
         let validation = &self.validation;
-        let mut parts = vec![title(self.cell, self.design)];
+        let mut parts = vec![Part::Heading(title(self.cell, self.design))];
         if !validation.simulated.is_empty() {
-            let mut table = new_table(["metric", "closed form", "simulated", "standard error", "z", "verdict"]);
             let shown: Vec<&SimulatedFigure> =
                 if all { validation.simulated.iter().collect() } else { worst_entries(&validation.simulated) };
-            for f in shown {
+            let row = |f: &&SimulatedFigure| {
                 let z = f.z_score.map_or("none".into(), |z| format!("{z:.2}"));
-                let numbers = [f.closed_form, f.simulated, f.standard_error].map(digits);
-                table.add_row([&f.name, &numbers[0], &numbers[1], &numbers[2], &z, &f.verdict.describe()]);
-            }
-            parts.push(format!("{} draws\n{table}", validation.draws));
+                let [closed, simulated, error] = [f.closed_form, f.simulated, f.standard_error].map(digits);
+                vec![f.name.clone(), closed, simulated, error, z, f.verdict.describe()]
+            };
+            parts.push(Part::Text(format!("{} draws", validation.draws)));
+            parts.push(Part::Table {
+                header: &["metric", "closed form", "simulated", "standard error", "z", "verdict"],
+                rows: shown.iter().map(row).collect(),
+            });
         }
         if !validation.bounds.is_empty() {
-            let header =
-                ["bound", "parameter", "closed form", "Fisher information", "difference", "condition", "verdict"];
-            let mut table = new_table(header);
-            for f in &validation.bounds {
-                let numbers = [f.closed_form, f.numerical].map(digits);
+            let row = |f: &BoundFigure| {
+                let [closed, numerical] = [f.closed_form, f.numerical].map(digits);
                 let [difference, condition] = [f.difference, f.condition].map(|x| format!("{x:.1e}"));
-                let verdict = f.verdict.describe();
-                table.add_row([&f.name, &f.parameter, &numbers[0], &numbers[1], &difference, &condition, &verdict]);
-            }
-            parts.push(table.to_string());
+                vec![
+                    f.name.clone(),
+                    f.parameter.clone(),
+                    closed,
+                    numerical,
+                    difference,
+                    condition,
+                    f.verdict.describe(),
+                ]
+            };
+            let header =
+                &["bound", "parameter", "closed form", "Fisher information", "difference", "condition", "verdict"];
+            parts.push(Part::Table { header, rows: validation.bounds.iter().map(row).collect() });
         }
         match &validation.no_gradient {
-            Some(why) => parts.push(format!("No gradient: {why}.")),
+            Some(why) => parts.push(Part::Text(format!("No gradient: {why}."))),
             None => {
-                let mut table = new_table(["gradient of", "coordinates", "largest difference", "verdict"]);
-                for f in &validation.gradients {
-                    let numbers = [f.coordinates.to_string(), format!("{:.1e}", f.difference)];
-                    table.add_row([&f.name, &numbers[0], &numbers[1], &f.verdict.describe()]);
-                }
-                parts.push(table.to_string());
+                let row = |f: &GradientFigure| {
+                    let difference = format!("{:.1e}", f.difference);
+                    vec![f.name.clone(), f.coordinates.to_string(), difference, f.verdict.describe()]
+                };
+                let header = &["gradient of", "coordinates", "largest difference", "verdict"];
+                parts.push(Part::Table { header, rows: validation.gradients.iter().map(row).collect() });
             }
         }
         if !validation.uncovered.is_empty() {
-            parts.push(format!("Without ground truth: {}.", validation.uncovered.join(", ")));
+            parts.push(Part::Text(format!("Without ground truth: {}.", validation.uncovered.join(", "))));
         }
-        parts.join("\n")
+        parts
     }
 
     fn json(&self) -> Value {
@@ -265,12 +295,6 @@ fn worst_entries(figures: &[SimulatedFigure]) -> Vec<&SimulatedFigure> {
         }
     }
     worst
-}
-
-fn new_table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(header);
-    table
 }
 
 fn digits(x: f64) -> String {

@@ -17,7 +17,9 @@ use super::system::{System, mistakes_in, read_scenario, section_of, without_null
 use crate::driver::StopRules;
 use crate::error::InputError;
 use crate::instance::found;
+use crate::metric::{Metric, MetricInfo};
 use crate::model::{Baseline, SystemModel};
+use crate::plugin::{Plugin, PluginMetric};
 
 /// What every cell is read with.
 pub struct Context<'a> {
@@ -27,6 +29,7 @@ pub struct Context<'a> {
     pub monte_carlo: (Option<Simulate>, Option<Estimate>),
     pub instances: Option<System>,
     pub baselines: Vec<Arc<dyn Baseline>>,
+    pub plugins: Arc<[Plugin]>,
 }
 
 impl Context<'_> {
@@ -58,6 +61,7 @@ impl Context<'_> {
             solvers: Vec::new(),
             resolved: Map::new(),
             metrics: Arc::clone(&self.metrics),
+            plugins: Arc::clone(&self.plugins),
             source: Arc::clone(self.source),
             assigned: Vec::new(),
         };
@@ -94,7 +98,8 @@ impl Context<'_> {
     /// Names in `[problem]`, `[[metric]]`, `[simulate]` and `[estimate]`, against what the model knows.
     fn names(&self, cell: &Cell, model: &dyn SystemModel) -> Result<(), Vec<InputError>> {
         let mut mistakes = Vec::new();
-        let known: Vec<&str> = model.metrics().iter().map(|m| m.id.as_str()).collect();
+        let extended = with_plugin_metrics(model, &self.plugins).map_err(|e| mistakes_in(e, "plugin"))?;
+        let known: Vec<&str> = extended.iter().map(|m| m.id.as_str()).collect();
         for (i, metric) in self.metrics.iter().enumerate() {
             let twice =
                 self.metrics[..i].iter().any(|m| m.name == metric.name) || known.contains(&metric.name.as_str());
@@ -102,7 +107,7 @@ impl Context<'_> {
                 let key = format!("{}.name", metric.place);
                 mistakes.push(InputError::new(key, format!("a second metric `{}`", metric.name), "names that differ"));
             }
-            mistakes.extend(metric.metric(model.metrics()).err());
+            mistakes.extend(metric.metric(&extended).err());
         }
         let all = || known.iter().copied().chain(self.metrics.iter().map(|m| m.name.as_str()));
         mistakes.extend(self.monte_carlo.0.iter().flat_map(|simulate| simulate.check(model)));
@@ -160,6 +165,7 @@ impl Context<'_> {
             solvers,
             resolved: Map::new(),
             metrics: Arc::clone(&self.metrics),
+            plugins: Arc::clone(&self.plugins),
             source: Arc::clone(self.source),
             assigned,
         };
@@ -217,7 +223,7 @@ impl Context<'_> {
         if let Some(instances) = &self.instances {
             return Some(instances.clone());
         }
-        match read_scenario(sections.get("scenario")?) {
+        match read_scenario(sections.get("scenario")?, &self.plugins) {
             Ok(scenario) => Some(System::Scenario(scenario)),
             Err(new) => {
                 mistakes.extend(new);
@@ -255,7 +261,7 @@ impl Context<'_> {
                 mistakes.push(InputError::new(place, found(table), "a table with a `type`"));
                 continue;
             };
-            match SolverConfig::from_table(&self.with_paths(table), &place, &self.baselines) {
+            match SolverConfig::with_plugins(&self.with_paths(table), &place, &self.baselines, &self.plugins) {
                 Ok(solver) => {
                     if solvers.iter().any(|s| s.label == solver.label) {
                         let key = if table.contains_key("label") { "label" } else { "type" };
@@ -301,6 +307,20 @@ impl Context<'_> {
     }
 }
 
+/// A model's metrics, and behind them those of plugins that are defined on it. A name that is taken is a mistake.
+fn with_plugin_metrics(model: &dyn SystemModel, plugins: &[Plugin]) -> crate::Result<Vec<MetricInfo>> {
+    let mut all = model.metrics().to_vec();
+    for metric in plugins.iter().flat_map(|plugin| PluginMetric::all(plugin, model)) {
+        let info = metric.info();
+        if all.iter().any(|m| m.id == info.id) {
+            let found = format!("a metric `{}` of a plugin, as the scenario has one", info.id);
+            return Err(InputError::new("plugin", found, "names that are not taken").into());
+        }
+        all.push(info.clone());
+    }
+    Ok(all)
+}
+
 /// A solver's table with its label and all parameters; driver keys as given.
 fn solver_section(solver: &SolverConfig, given: Map<String, Value>) -> Map<String, Value> {
     let mut section = Map::new();
@@ -310,6 +330,10 @@ fn solver_section(solver: &SolverConfig, given: Map<String, Value>) -> Map<Strin
     section.extend(driver.map(|(key, value)| (key.clone(), value.clone())));
     let parameters = match serde_json::to_value(solver.optimizer.as_ref()) {
         Ok(Value::Object(own)) if own.get("type") == Some(&solver.type_name.as_str().into()) => own,
+        Ok(Value::Object(mut own)) if solver.plugin.is_some() => match own.remove("parameters") {
+            Some(Value::Object(parameters)) => parameters,
+            _ => given,
+        },
         _ => given,
     };
     for (key, value) in without_nulls(parameters) {

@@ -14,6 +14,7 @@ use crate::design::Design;
 use crate::error::{Error, InputError, Result};
 use crate::metric::Metric;
 use crate::model::{SystemModel, with_metrics};
+use crate::plugin::{Plugin, PluginMetric};
 use crate::problem::Problem;
 
 /// One point of the sweep.
@@ -32,6 +33,7 @@ pub struct Cell {
     /// The sections that make this cell, all defaults filled in.
     pub resolved: Map<String, Value>,
     pub(super) metrics: Arc<[MetricConfig]>,
+    pub(super) plugins: Arc<[Plugin]>,
     pub(super) source: Arc<Source>,
     pub(super) assigned: Vec<(String, Assignment)>,
 }
@@ -62,6 +64,12 @@ impl Cell {
             Error::Input(_) => place(mistakes_in(error, section)),
             other => other,
         };
+        // Those of plugins first, so that expressions may be made of them.
+        let mut extra: Vec<Arc<dyn Metric>> = Vec::new();
+        for plugin in self.plugins.iter() {
+            extra.extend(PluginMetric::all(plugin, model.as_ref()).into_iter().map(|m| Arc::new(m) as Arc<dyn Metric>));
+        }
+        let model = with_metrics(model, extra).map_err(|e| in_section(e, "plugin"))?;
         let mut extra: Vec<Arc<dyn Metric>> = Vec::new();
         let mut mistakes = Vec::new();
         for metric in self.metrics.iter() {
@@ -99,6 +107,16 @@ impl Cell {
             }
         };
         self.source.locate(mistakes.into_iter().map(locate).collect())
+    }
+
+    /// The hashes of the plugins that have a part in every result of this cell: the model's, and those with metrics.
+    pub fn plugin_hashes(&self) -> Vec<&str> {
+        let model = self.resolved.get("scenario").and_then(|s| s.get("type")).and_then(Value::as_str);
+        let part = |plugin: &&Plugin| {
+            let manifest = plugin.manifest();
+            !manifest.metrics.is_empty() || model.is_some_and(|name| manifest.model(name).is_some())
+        };
+        self.plugins.iter().filter(part).map(|plugin| plugin.location().sha256.as_str()).collect()
     }
 
     /// The metrics of the config's own, as tables.

@@ -7,9 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::assemble::Context;
 use super::cell::Cell;
+use super::claim::ClaimConfig;
 use super::expression::MetricConfig;
 use super::figure::FigureConfig;
+use super::launch::{Resources, TimingRule};
 use super::monte_carlo::{Estimate, Simulate};
+use super::plugin::load_plugins;
 use super::setting::set;
 use super::source::Source;
 use super::sweep::cells;
@@ -17,12 +20,14 @@ use super::system::{System, read_instances};
 use super::write::to_toml;
 use crate::error::{Error, InputError, Result};
 use crate::instance::found;
+use crate::plugin::Plugin;
 
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 16] = [
     "name",
     "scenario",
     "instances",
     "problem",
+    "plugin",
     "solver",
     "metric",
     "sweep",
@@ -31,6 +36,9 @@ pub(super) const SECTIONS: [&str; 12] = [
     "simulate",
     "estimate",
     "figure",
+    "claim",
+    "run",
+    "resources",
 ];
 
 /// More runs than this are refused, as a slip of the pen.
@@ -51,8 +59,16 @@ pub struct Experiment {
     pub simulate: Option<Simulate>,
     /// Mean square errors of estimators beside the bounds on them, where asked for.
     pub estimate: Option<Estimate>,
+    /// The plugins that it loads.
+    pub plugins: Arc<[Plugin]>,
+    /// How solves are timed; it changes no result.
+    pub timing: TimingRule,
+    /// What launchers ask for; it changes no result.
+    pub resources: Resources,
     /// The figures of its report; they change no result.
     pub figures: Vec<FigureConfig>,
+    /// What a paper says of it; they change no result.
+    pub claims: Vec<ClaimConfig>,
     /// The config with all defaults filled in.
     pub resolved: Map<String, Value>,
     /// What the reader should know, though it is no mistake.
@@ -106,6 +122,9 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let simulate = Simulate::read(&tree, &mut mistakes);
     let estimate = Estimate::read(&tree, &mut mistakes);
     let figures = FigureConfig::read_all(&tree, &mut mistakes);
+    let claims = ClaimConfig::read_all(&tree, &mut mistakes);
+    let timing = TimingRule::read(&tree, &mut mistakes);
+    let resources = Resources::read(&tree, &mut mistakes);
     let instances = match (tree.get("scenario"), tree.get("instances")) {
         (Some(_), Some(_)) => {
             mistakes.push(InputError::new("instances", "`scenario` and `instances`", "one of them"));
@@ -132,7 +151,17 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     let source = Arc::new(source);
     let instances = instances.map(System::Instances);
     let monte_carlo = (simulate.clone(), estimate.clone());
-    let mut context = Context { source: &source, folder, metrics, monte_carlo, instances, baselines: Vec::new() };
+    let (plugins, plugin_tables) = load_plugins(&tree, folder, &mut mistakes);
+    let plugins: Arc<[Plugin]> = plugins.into();
+    let mut context = Context {
+        source: &source,
+        folder,
+        metrics,
+        monte_carlo,
+        instances,
+        baselines: Vec::new(),
+        plugins: Arc::clone(&plugins),
+    };
     let base = context.base(&tree, seed, &mut mistakes);
     let (Some(base), true) = (base, mistakes.is_empty()) else {
         return Err(Error::Input(source.locate(mistakes)));
@@ -152,12 +181,20 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
     if !mistakes.is_empty() {
         return Err(Error::Input(source.locate(mistakes)));
     }
+    let labels = read.iter().take(1).flat_map(|cell| &cell.solvers).map(|solver| solver.label.as_str());
+    mistakes.extend(resources.check(labels));
+    if !mistakes.is_empty() {
+        return Err(Error::Input(source.locate(mistakes)));
+    }
     let mut resolved = Map::new();
     resolved.insert("name".into(), name.clone().into());
     if let Some(System::Instances(files)) = &context.instances {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let paths = files.iter().map(|f| glob::Pattern::escape(&absolute(&f.path).display().to_string()));
         resolved.insert("instances".into(), paths.collect());
+    }
+    if !plugin_tables.is_empty() {
+        resolved.insert("plugin".into(), Value::Array(plugin_tables));
     }
     resolved.extend(base.resolved);
     for (key, value) in [
@@ -166,13 +203,32 @@ fn read(source: Source, folder: &Path, stem: &str) -> Result<Experiment> {
         ("simulate", simulate.as_ref().map(Simulate::to_json)),
         ("estimate", estimate.as_ref().map(Estimate::to_json)),
         ("figure", tree.get("figure").cloned()),
+        ("claim", tree.get("claim").cloned()),
+        ("run", tree.get("run").cloned()),
+        ("resources", tree.get("resources").cloned()),
     ] {
         resolved.extend(value.filter(|v| *v != json!([])).map(|value| (key.to_string(), value)));
     }
     let count =
         if tree.contains_key("instances") { json!({ "seed": seed }) } else { json!({ "count": trials, "seed": seed }) };
     resolved.insert("trials".into(), count);
-    Ok(Experiment { name, cells: read, trials, seed, simulate, estimate, figures, resolved, notes: Vec::new() })
+    let notes = Vec::new();
+    let cells = read;
+    Ok(Experiment {
+        name,
+        cells,
+        trials,
+        seed,
+        simulate,
+        estimate,
+        plugins,
+        timing,
+        resources,
+        figures,
+        claims,
+        resolved,
+        notes,
+    })
 }
 
 fn metrics_json(metrics: &[MetricConfig]) -> Value {

@@ -27,11 +27,32 @@ pub enum FigureKind {
     Cdf,
     /// The runs' time against their gap.
     Effort,
+    /// The share of problems solved within a multiple of the fastest solver's effort.
+    PerformanceProfile,
+    /// The share of problems solved within a number of evaluations in units of the design's size.
+    DataProfile,
+    /// The share of problems and targets reached against effort.
+    TargetsReached,
+    /// The share of problems solved against the target's gap.
+    SuccessRate,
+    /// The expected running time against the target's gap.
+    RunningTime,
 }
 
 impl FigureKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Convergence, Self::Sweep, Self::Tradeoff, Self::Cdf, Self::Effort];
+    pub const ALL: [Self; 10] = [
+        Self::Convergence,
+        Self::Sweep,
+        Self::Tradeoff,
+        Self::Cdf,
+        Self::Effort,
+        Self::PerformanceProfile,
+        Self::DataProfile,
+        Self::TargetsReached,
+        Self::SuccessRate,
+        Self::RunningTime,
+    ];
 
     /// Its name in configs, and of its files.
     pub fn name(self) -> &'static str {
@@ -41,6 +62,11 @@ impl FigureKind {
             Self::Tradeoff => "tradeoff",
             Self::Cdf => "cdf",
             Self::Effort => "effort",
+            Self::PerformanceProfile => "performance_profile",
+            Self::DataProfile => "data_profile",
+            Self::TargetsReached => "targets_reached",
+            Self::SuccessRate => "success_rate",
+            Self::RunningTime => "running_time",
         }
     }
 
@@ -52,7 +78,17 @@ impl FigureKind {
             Self::Tradeoff => &["x", "y", "against", "reduction", "statistic"],
             Self::Cdf => &["metric"],
             Self::Effort => &[],
+            Self::PerformanceProfile => &["against", "target", "reference"],
+            Self::DataProfile => &["target", "reference"],
+            Self::TargetsReached | Self::RunningTime => &["against", "reference"],
+            Self::SuccessRate => &["reference"],
         }
+    }
+
+    /// Whether it is a statistic of convergence over all problems of a run.
+    pub fn is_benchmark(self) -> bool {
+        use FigureKind::{DataProfile, PerformanceProfile, RunningTime, SuccessRate, TargetsReached};
+        matches!(self, PerformanceProfile | DataProfile | TargetsReached | SuccessRate | RunningTime)
     }
 }
 
@@ -108,8 +144,13 @@ pub struct FigureConfig {
     pub x: Option<String>,
     /// The metric on its vertical axis.
     pub y: Option<String>,
-    /// `iterations`, `evaluations` or `time` for convergence; a swept key for the others.
+    /// `iterations`, `evaluations` or `time` for convergence, the latter two for its statistics; a swept key for the
+    /// others.
     pub against: Option<String>,
+    /// The relative gap to reach in a profile.
+    pub target: Option<f64>,
+    /// What gaps are measured from in statistics of convergence: `bound` or `best`.
+    pub reference: Option<String>,
     /// How the entries of a vector become one number: `mean`, `smallest` or `largest`.
     pub reduction: Option<String>,
     /// What stands for the trials: `median` or `mean`.
@@ -154,6 +195,8 @@ impl FigureConfig {
             x: None,
             y: None,
             against: None,
+            target: None,
+            reference: None,
             reduction: None,
             statistic: None,
             spread: true,
@@ -236,6 +279,8 @@ impl FigureConfig {
             x: fields.text("x"),
             y: fields.text("y"),
             against: fields.text("against"),
+            target: fields.gap("target"),
+            reference: fields.choice("reference", &["bound", "best"]),
             reduction: fields.choice("reduction", &["mean", "smallest", "largest"]),
             statistic: fields.choice("statistic", &["median", "mean"]),
             spread: fields.flag("spread").unwrap_or(true),
@@ -307,14 +352,14 @@ impl FigureFile {
 }
 
 /// One table while it is read.
-struct Fields<'a> {
-    table: &'a Map<String, Value>,
-    place: &'a str,
-    mistakes: &'a mut Vec<InputError>,
+pub(super) struct Fields<'a> {
+    pub(super) table: &'a Map<String, Value>,
+    pub(super) place: &'a str,
+    pub(super) mistakes: &'a mut Vec<InputError>,
 }
 
 impl<'a> Fields<'a> {
-    fn mistake(&mut self, key: &str, found: String, allowed: impl Into<String>) {
+    pub(super) fn mistake(&mut self, key: &str, found: String, allowed: impl Into<String>) {
         self.mistakes.push(InputError::new(format!("{}.{key}", self.place), found, allowed));
     }
 
@@ -327,16 +372,16 @@ impl<'a> Fields<'a> {
         result
     }
 
-    fn text(&mut self, key: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
         let text = |v: &Value| v.as_str().filter(|t| !t.trim().is_empty()).map(str::to_string);
         self.read(key, "a text", text)
     }
 
-    fn flag(&mut self, key: &str) -> Option<bool> {
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
         self.read(key, "true or false", Value::as_bool)
     }
 
-    fn choice(&mut self, key: &str, names: &[&str]) -> Option<String> {
+    pub(super) fn choice(&mut self, key: &str, names: &[&str]) -> Option<String> {
         let name = self.text(key)?;
         if names.contains(&name.as_str()) {
             return Some(name);
@@ -353,7 +398,7 @@ impl<'a> Fields<'a> {
         self.read(key, "a list of solver labels, each once", texts).unwrap_or_default()
     }
 
-    fn entries(&mut self, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+    pub(super) fn entries(&mut self, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
         self.read(key, "a table", Value::as_object).into_iter().flatten()
     }
 
@@ -374,6 +419,15 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         self.read(key, "two numbers in the axis's scale, the smaller first", range)
+    }
+
+    pub(super) fn number(&mut self, key: &str, allowed: &str) -> Option<f64> {
+        self.read(key, allowed, Value::as_f64)
+    }
+
+    fn gap(&mut self, key: &str) -> Option<f64> {
+        let gap = |v: &Value| v.as_f64().filter(|x| (1e-6..=1.0).contains(x));
+        self.read(key, "a relative gap, a number from 1e-6 to 1", gap)
     }
 
     fn inches(&mut self, key: &str) -> Option<f64> {
@@ -414,7 +468,9 @@ pub(super) fn figure_schema() -> Value {
             "metric": text("The metric; `objective` or `gap` for convergence."),
             "x": text("The metric on the horizontal axis of a trade-off."),
             "y": text("The metric on the vertical axis of a trade-off."),
-            "against": text("`iterations`, `evaluations` or `time` for convergence; a swept key for sweep and tradeoff."),
+            "against": text("`iterations`, `evaluations` or `time` for convergence, `evaluations` or `time` for performance_profile, targets_reached and running_time; a swept key for sweep and tradeoff."),
+            "target": { "type": "number", "minimum": 1e-6, "maximum": 1, "default": 1e-3, "description": "The relative gap that counts as solved in a profile; the nearest of four a decade is taken." },
+            "reference": names(&["bound", "best"], "What gaps are measured from in statistics of convergence: the tightest proven bound (where there is none, the best known), or the best known."),
             "reduction": names(&["mean", "smallest", "largest"], "How the entries of a vector become one number."),
             "statistic": names(&["median", "mean"], "What stands for the trials."),
             "spread": { "type": "boolean", "default": true, "description": "Whether the spread over trials is drawn." },

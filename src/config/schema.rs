@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::claim::claim_schema;
 use super::figure::figure_schema;
+use super::plugin::PluginConfig;
 use super::solver::DRIVER_KEYS;
 use crate::driver::StopRules;
 use crate::error::Result;
@@ -42,6 +44,9 @@ pub fn config_schema() -> Result<Value> {
             methods.push(tagged(named.name, schema, &driver));
         }
     }
+    systems.push(of_a_plugin("A system model of a plugin.", &systems, &json!({})));
+    methods.push(of_a_plugin("A solver of a plugin.", &methods, &driver));
+    let plugin = hoist("plugin", schemars::schema_for!(PluginConfig).as_value(), &mut definitions);
     let limit = json!({ "type": ["number", "string", "array"], "description":
         "The limit: a number, text with a unit, or a list with one an entry of the metric." });
     Ok(json!({
@@ -77,6 +82,8 @@ pub fn config_schema() -> Result<Value> {
                     "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 16 },
                 },
             })),
+            "plugin": { "description": "Files that further solvers, metrics and models are loaded from.", "type": "array",
+                "items": plugin },
             "solver": { "description": "The solvers to compare.", "type": "array", "items": { "oneOf": methods } },
             "metric": { "description": "Figures of your own.", "type": "array", "items": metric() },
             "sweep": {
@@ -95,6 +102,7 @@ pub fn config_schema() -> Result<Value> {
             })),
             "stop": rules,
             "figure": { "description": "Figures of the report.", "type": "array", "items": figure_schema() },
+            "claim": { "description": "What a paper says of it.", "type": "array", "items": claim_schema() },
             "simulate": object("Metrics of each result by Monte-Carlo of the raw signals, beside the closed forms.", json!({
                 "metrics": { "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true,
                     "description": "The metrics to simulate, of those that the scenario's simulation covers." },
@@ -106,9 +114,27 @@ pub fn config_schema() -> Result<Value> {
                 "trials": { "type": "integer", "minimum": 2, "default": 100, "description":
                     "Trials of each estimator at a design." },
             })),
+            "run": object("How runs are done; it changes no result.", json!({
+                "timing": { "enum": ["once", "repeat"], "default": "once", "description":
+                    "`repeat`: a solve of less than 5 ms is repeated until its median time is stable." },
+            })),
+            "resources": resources(),
         },
         "$defs": definitions,
     }))
+}
+
+fn resources() -> Value {
+    let asked = json!({
+        "cpus": { "type": "integer", "minimum": 1, "description": "Processor cores." },
+        "memory": { "type": "string", "pattern": "^[1-9][0-9]*[KMGT]?$", "description": "Memory, such as \"2G\"." },
+        "seconds": { "type": "number", "exclusiveMinimum": 0, "description":
+            "Seconds that a run takes about; short runs are packed into tasks by it." },
+    });
+    let own = object("What runs of one solver need.", asked.clone());
+    let mut all = object("What launchers ask a cluster for; it changes no result.", asked);
+    all["properties"]["solver"] = json!({ "description": "By label.", "type": "object", "additionalProperties": own });
+    all
 }
 
 fn metric() -> Value {
@@ -144,6 +170,16 @@ fn hoist(name: &str, schema: &Value, definitions: &mut Map<String, Value>) -> Va
     schema
 }
 
+/// A table whose `type` is none of the known ones: the plugin that has it knows its keys.
+fn of_a_plugin(description: &str, known: &[Value], further: &Value) -> Value {
+    let names: Vec<&Value> = known.iter().map(|schema| &schema["properties"]["type"]["const"]).collect();
+    let mut properties = json!({ "type": { "type": "string", "not": { "enum": names } } });
+    if let (Some(properties), Some(further)) = (properties.as_object_mut(), further.as_object()) {
+        properties.extend(further.clone());
+    }
+    json!({ "description": description, "type": "object", "properties": properties, "required": ["type"] })
+}
+
 /// A table's schema with its `type` and further keys in front of its own.
 fn tagged(name: &str, mut schema: Value, further: &Value) -> Value {
     let mut properties = Map::new();
@@ -165,7 +201,11 @@ mod tests {
         let schema = config_schema().unwrap();
         let types = |alternatives: &Value| -> Vec<String> {
             let alternatives = alternatives["oneOf"].as_array().unwrap();
-            alternatives.iter().map(|a| a["properties"]["type"]["const"].as_str().unwrap().to_string()).collect()
+            let names = alternatives.iter().filter_map(|a| a["properties"]["type"]["const"].as_str());
+            let names: Vec<String> = names.map(str::to_string).collect();
+            // The last one stands for plugins.
+            assert_eq!(names.len() + 1, alternatives.len());
+            names
         };
         let systems = types(&schema["properties"]["scenario"]);
         assert!(scenarios().iter().all(|entry| systems.contains(&entry.name.to_string())), "{systems:?}");

@@ -10,6 +10,7 @@ use crate::error::{Error, InputError, Result};
 use crate::instance::found;
 use crate::model::Baseline;
 use crate::optimizer::{Optimizer, solvers};
+use crate::plugin::{OfferedSolver, Parameters, Plugin, PluginSolver};
 
 /// The keys that stand beside a solver's own parameters and belong to the driver.
 pub const DRIVER_KEYS: [&str; 7] =
@@ -28,6 +29,8 @@ pub struct SolverConfig {
     pub rules: StopRules,
     /// The solver.
     pub optimizer: Arc<dyn Optimizer>,
+    /// The plugin that it is from, where it is from one.
+    pub plugin: Option<Plugin>,
 }
 
 impl SolverConfig {
@@ -35,6 +38,16 @@ impl SolverConfig {
     ///
     /// Errors list every mistake of the table, each with its key's path under `place`.
     pub fn from_table(table: &Map<String, Value>, place: &str, baselines: &[Arc<dyn Baseline>]) -> Result<Self> {
+        Self::with_plugins(table, place, baselines, &[])
+    }
+
+    /// Reads a solver's table, where plugins have solvers, too. A name that means two solvers is a mistake.
+    pub fn with_plugins(
+        table: &Map<String, Value>,
+        place: &str,
+        baselines: &[Arc<dyn Baseline>],
+        plugins: &[Plugin],
+    ) -> Result<Self> {
         let path = |key: &str| format!("{place}.{key}");
         let type_name = match table.get("type") {
             Some(Value::String(name)) => name.clone(),
@@ -57,19 +70,28 @@ impl SolverConfig {
         let registered = solvers();
         let known = registered.iter().find(|(name, _)| *name == type_name);
         let baseline = baselines.iter().find(|b| b.named().name == type_name);
-        let optimizer = match (known, baseline) {
-            (Some((_, entry)), _) => {
+        let plugin = plugins.iter().find_map(|p| Some((p, p.manifest().solver(&type_name)?)));
+        let optimizer = match (known, baseline, plugin) {
+            (Some((_, entry)), _, _) => {
                 check_names(&own, (entry.schema)().as_value(), place, &mut mistakes);
                 read_optimizer(&type_name, &own, place, &mut mistakes)
             }
-            (None, Some(baseline)) => {
+            (None, Some(_), Some(_)) => {
+                let found = format!("`{type_name}`, which the scenario and a plugin both have");
+                mistakes.push(InputError::new(path("type"), found, "a name that means one solver"));
+                None
+            }
+            (None, None, Some((plugin, offered))) => read_plugin_solver(plugin, offered, &own, place, &mut mistakes),
+            (None, Some(baseline), None) => {
                 check_names(&own, &baseline.parameters(), place, &mut mistakes);
                 let own = json!({ "baseline": type_name, "parameters": own });
                 read_optimizer("baseline", own.as_object().unwrap_or(&Map::new()), place, &mut mistakes)
             }
-            (None, None) => {
+            (None, None, None) => {
                 let names = registered.iter().map(|(name, _)| name.as_str());
                 let names = names.chain(baselines.iter().map(|b| b.named().name));
+                let offered = plugins.iter().flat_map(|p| p.manifest().solvers.iter().map(|s| s.name.as_str()));
+                let names = names.chain(offered);
                 mistakes.push(InputError::unknown(path("type"), &type_name, names));
                 None
             }
@@ -78,7 +100,8 @@ impl SolverConfig {
             Some(optimizer) if mistakes.is_empty() => {
                 optimizer.check().map_err(|e| e.under(place))?;
                 let label = label.unwrap_or_else(|| type_name.clone());
-                Ok(Self { label, type_name, start, rules, optimizer })
+                let plugin = plugin.map(|(plugin, _)| plugin.clone());
+                Ok(Self { label, type_name, start, rules, optimizer, plugin })
             }
             _ => Err(Error::Input(mistakes)),
         }
@@ -120,6 +143,25 @@ fn check_names(own: &Map<String, Value>, schema: &Value, place: &str, mistakes: 
         let valid = known.iter().copied().chain(DRIVER_KEYS);
         mistakes.push(InputError::unknown(format!("{place}.{key}"), key, valid));
     }
+}
+
+/// A plugin's solver, its parameters held against the schema that the plugin exports.
+fn read_plugin_solver(
+    plugin: &Plugin,
+    offered: &OfferedSolver,
+    own: &Map<String, Value>,
+    place: &str,
+    mistakes: &mut Vec<InputError>,
+) -> Option<Arc<dyn Optimizer>> {
+    // The schema was checked when the plugin was loaded.
+    let schema = Parameters::new(&offered.parameters).ok()?;
+    let wrong = schema.mistakes(own, place);
+    if !wrong.is_empty() {
+        mistakes.extend(wrong);
+        return None;
+    }
+    let (solver, parameters) = (offered.name.clone(), schema.filled(own));
+    Some(Arc::new(PluginSolver { solver, parameters, plugin: Some(plugin.clone()) }))
 }
 
 /// The solver of a type, or the mistakes in its parameters; says nothing more where names were already wrong.

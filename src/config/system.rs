@@ -10,6 +10,7 @@ use crate::error::{Error, InputError, Result};
 use crate::instance::{InstanceFile, found};
 use crate::math::Streams;
 use crate::model::SystemModel;
+use crate::plugin::{OfferedModel, Parameters, Plugin, PluginScenario};
 use crate::scenario::{Scenario, ScenarioEntry, scenarios};
 
 /// What the trials of an experiment are drawn from.
@@ -65,6 +66,15 @@ pub fn default_section(name: &str) -> Option<Map<String, Value>> {
 /// A scenario as a config's section, all defaults filled in.
 pub fn section_of(scenario: &dyn Scenario) -> Option<Map<String, Value>> {
     match serde_json::to_value(scenario) {
+        // A plugin's model goes by its own name, its keys beside it.
+        Ok(Value::Object(mut own)) if own.contains_key("model") && own.get("type") == Some(&"plugin".into()) => {
+            let mut section = Map::new();
+            section.extend(own.remove("model").map(|model| ("type".to_string(), model)));
+            if let Some(Value::Object(parameters)) = own.remove("parameters") {
+                section.extend(without_nulls(parameters));
+            }
+            Some(section)
+        }
         Ok(Value::Object(section)) => Some(without_nulls(section)),
         _ => None,
     }
@@ -79,10 +89,12 @@ pub fn without_nulls(table: Map<String, Value>) -> Map<String, Value> {
     table.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key, clean(value))).collect()
 }
 
-/// Reads the `[scenario]` section. Errors list every mistake in it.
-pub fn read_scenario(section: &Value) -> Result<Arc<dyn Scenario>, Vec<InputError>> {
+/// Reads the `[scenario]` section: a scenario of isacopt's, or a model of a plugin. Errors list every mistake in it.
+pub fn read_scenario(section: &Value, plugins: &[Plugin]) -> Result<Arc<dyn Scenario>, Vec<InputError>> {
     let entries = scenarios();
-    let names = || entries.iter().map(|e| e.name);
+    let offered = plugins.iter().flat_map(|p| p.manifest().models.iter().map(|m| m.name.as_str()));
+    let offered: Vec<&str> = offered.collect();
+    let names = || entries.iter().map(|e| e.name).chain(offered.iter().copied());
     let Some(table) = section.as_object() else {
         return Err(vec![InputError::new("scenario", found(section), "a table with a `type`")]);
     };
@@ -94,6 +106,9 @@ pub fn read_scenario(section: &Value) -> Result<Arc<dyn Scenario>, Vec<InputErro
             return Err(vec![InputError::new("scenario.type", found, format!("one of {names}"))]);
         }
     };
+    if let Some((plugin, model)) = plugins.iter().find_map(|p| Some((p, p.manifest().model(name)?))) {
+        return read_model(table, plugin, model);
+    }
     let Some(entry) = entries.iter().find(|e| e.name == name) else {
         return Err(vec![InputError::unknown("scenario.type", name, names())]);
     };
@@ -115,6 +130,24 @@ pub fn read_scenario(section: &Value) -> Result<Arc<dyn Scenario>, Vec<InputErro
             }
         }
     }
+}
+
+/// A plugin's model, its section held against the schema that the plugin exports.
+fn read_model(
+    table: &Map<String, Value>,
+    plugin: &Plugin,
+    model: &OfferedModel,
+) -> Result<Arc<dyn Scenario>, Vec<InputError>> {
+    let own = table.iter().filter(|(key, _)| *key != "type").map(|(key, value)| (key.clone(), value.clone()));
+    let own: Map<String, Value> = own.collect();
+    let schema = Parameters::new(&model.parameters)
+        .map_err(|why| vec![InputError::new("scenario.type", why, "a model whose schema can be checked")])?;
+    let mistakes = schema.mistakes(&own, "scenario");
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let (model, parameters) = (model.name.clone(), schema.filled(&own));
+    Ok(Arc::new(PluginScenario { model, parameters, plugin: Some(plugin.clone()) }))
 }
 
 /// The mistakes of an error, their keys under a section; anything else is said of the whole section.

@@ -28,6 +28,8 @@ struct Slot {
 
 pub(super) struct Kernel {
     solver: Option<DefaultSolver<f64>>,
+    /// What the solver was last told.
+    told: Settings,
     /// Blocks in the solver's order, `first` counting the solver's rows.
     blocks: Vec<Block>,
     /// The solver's row of each row.
@@ -102,6 +104,7 @@ impl Kernel {
         let variables = data.cost.len();
         Self {
             solver: None,
+            told: Settings::default(),
             blocks,
             entry_slots,
             constant_slots,
@@ -119,13 +122,22 @@ impl Kernel {
     pub fn solve(&mut self, data: &Data, settings: &Settings, solution: &mut Solution) -> Result<()> {
         self.attempt(data, settings, false)?;
         self.read(data, solution);
+        if !settings.refined && solution.status != Status::Solved {
+            self.again(data, settings, false, solution)?;
+        }
         if solution.status == Status::Inaccurate {
             // Another scaling may do better.
-            let iterations = solution.iterations;
-            self.attempt(data, settings, true)?;
-            self.read(data, solution);
-            solution.iterations += iterations;
+            self.again(data, settings, true, solution)?;
         }
+        Ok(())
+    }
+
+    /// Another attempt, refined.
+    fn again(&mut self, data: &Data, settings: &Settings, by_means: bool, solution: &mut Solution) -> Result<()> {
+        let iterations = solution.iterations;
+        self.attempt(data, &Settings { refined: true, ..*settings }, by_means)?;
+        self.read(data, solution);
+        solution.iterations += iterations;
         Ok(())
     }
 
@@ -136,6 +148,9 @@ impl Kernel {
             |why: &dyn std::fmt::Display| Error::Numerical(format!("the conic solver refused its data: {why}"));
         match &mut self.solver {
             Some(solver) => {
+                if self.told != *settings {
+                    solver.update_settings(translated(settings)).map_err(|e| failed(&e))?;
+                }
                 if !self.p.nzval.is_empty() {
                     solver.update_P(&self.p.nzval).map_err(|e| failed(&e))?;
                 }
@@ -159,6 +174,7 @@ impl Kernel {
                 none.insert(solver.map_err(|e| failed(&e))?).solve();
             }
         }
+        self.told = *settings;
         Ok(())
     }
 
@@ -371,6 +387,7 @@ fn translated(settings: &Settings) -> DefaultSettings<f64> {
         direct_solve_method: "qdldl".into(),
         equilibrate_enable: false,
         presolve_enable: false,
+        iterative_refinement_enable: settings.refined,
         input_sparse_dropzeros: false,
         ..DefaultSettings::default()
     }

@@ -180,6 +180,29 @@ fn random_programs_of_all_cones_reach_their_known_optimum() {
 }
 
 #[test]
+fn unrefined_solves_reach_the_optimum_and_hard_ones_are_repeated() {
+    let (mut solved, mut iterations) = (0, [0, 0]);
+    for trial in 0..200 {
+        let mut stream = RandomStream::keyed(1, "known optimum", "", 0, trial);
+        let units = if trial % 2 == 0 { 0 } else { 15 };
+        let mut known = known(&mut stream, units, units, Sense::Minimize);
+        let refined = known.program.solve().unwrap().clone();
+        known.program.set_settings(Settings { refined: false, ..Settings::default() });
+        let quick = known.program.solve().unwrap().clone();
+        // What one can solve, the other can.
+        assert_eq!(refined.status, quick.status, "trial {trial}");
+        let near = (quick.objective - known.optimum).abs() <= 1e-5 * known.optimum.abs().max(1e-3);
+        solved += usize::from(quick.status == Status::Solved && near);
+        // Told to refine again, it repeats itself to the bit.
+        known.program.set_settings(Settings::default());
+        assert_eq!(known.program.solve().unwrap().x, refined.x, "trial {trial}");
+        iterations = [iterations[0] + refined.iterations, iterations[1] + quick.iterations];
+    }
+    assert!(solved >= 196, "{solved} of 200");
+    assert!(iterations[1] < 2 * iterations[0], "{iterations:?}");
+}
+
+#[test]
 fn raw_units_do_no_harm() {
     let mut solved = 0;
     for trial in 0..200 {

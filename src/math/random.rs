@@ -59,6 +59,18 @@ impl RandomStream {
         Complex::new(scale * self.normal(), scale * self.normal())
     }
 
+    /// Where the stream stands: its key and how many 32-bit words were drawn.
+    pub fn state(&self) -> ([u8; 32], u128) {
+        (self.0.get_seed(), self.0.get_word_pos())
+    }
+
+    /// The stream that stands there: it goes on with the same numbers.
+    pub fn at_state(key: [u8; 32], words: u128) -> Self {
+        let mut stream = ChaCha8Rng::from_seed(key);
+        stream.set_word_pos(words);
+        Self(stream)
+    }
+
     /// A new stream split off this one, for a sub-solver or a restart.
     #[must_use]
     pub fn split(&mut self) -> Self {
@@ -124,6 +136,18 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_its_state() {
+        let mut stream = RandomStream::keyed(1, "a", "", 0, 0);
+        for _ in 0..37 {
+            stream.normal();
+        }
+        let (key, words) = stream.state();
+        let mut again = RandomStream::at_state(key, words);
+        assert!((0..99).all(|_| stream.normal().to_bits() == again.normal().to_bits()));
+        assert_eq!(stream.split().uniform(), again.split().uniform());
     }
 
     #[test]

@@ -4,15 +4,21 @@
 //! against any other, distributions over users and drops, time against gap. Everything is aggregated here; the page's
 //! script only chooses and draws. The same figures are drawn for papers, see [`Figure`].
 
+mod benchmark;
+mod claims;
 mod convergence;
+mod difference;
 mod distribution;
 mod figure;
+mod grid;
 mod html;
 mod page;
 mod payload;
+mod plain;
 mod preset;
 mod quantity;
 mod simulated;
+mod spectra;
 mod spread;
 mod study;
 mod swept;
@@ -20,18 +26,26 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
+pub use benchmark::{Benchmark, Curve, Reference};
+pub use claims::{Tested, Verdict, test_claims};
 pub use convergence::{Band, Effort, Traces};
+pub use difference::{Change, Comparison, Paired};
 pub use distribution::Distribution;
-pub use figure::{Figure, Format, Options, Vocabulary, chosen, compose, write_figures};
+pub use figure::{Figure, Format, HeatMap, Options, Vocabulary, chosen, compose, write_figures};
+pub use grid::{Grid, Layout};
 pub(crate) use html::{duration, durations, number};
+pub(crate) use plain::{Part, write_parts};
 pub use quantity::{Quantity, Scale};
 pub use simulated::{MonteCarlo, estimated, estimators, simulated};
+pub use spectra::write_spectra;
 pub use spread::{Spread, quantile, sorted};
 pub use study::{Cell, Reduction, Study};
 pub use swept::{Axis, SweptKey};
 
-use crate::config::{FigureConfig, Source};
-use crate::error::{Error, Result};
+use serde_json::{Map, Value};
+
+use crate::config::{ClaimConfig, FigureConfig, Source};
+use crate::error::{Error, InputError, Result};
 use crate::results::RunFolder;
 
 /// Writes `report.html` into a run folder, from the other files in it, and returns its path.
@@ -39,9 +53,16 @@ use crate::results::RunFolder;
 /// # Errors
 /// Where a file of the folder cannot be read or is not what isacopt writes, or the page cannot be written.
 pub fn write(folder: &Path) -> Result<PathBuf> {
-    let study = Study::new(RunFolder::read(folder)?);
-    let path = folder.join("report.html");
-    replace(&path, page::page(&study)?.as_bytes())?;
+    write_study(&Study::new(RunFolder::without_designs(folder)?))
+}
+
+/// The same of a folder that is read already.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_study(study: &Study) -> Result<PathBuf> {
+    let path = study.folder.path.join("report.html");
+    replace(&path, page::page(study)?.as_bytes())?;
     Ok(path)
 }
 
@@ -50,10 +71,25 @@ pub fn write(folder: &Path) -> Result<PathBuf> {
 /// # Errors
 /// Where they hold mistakes: a config that was edited in the run folder.
 pub fn run_figures(study: &Study) -> Result<Vec<FigureConfig>> {
+    read_config(study, FigureConfig::read_all)
+}
+
+/// The `[[claim]]` tables of a run's config, tested on its results.
+///
+/// # Errors
+/// Where they hold mistakes, or name what the run does not have.
+pub fn run_claims(study: &Study) -> Result<Vec<Tested>> {
+    let claims = read_config(study, ClaimConfig::read_all)?;
+    read_config(study, |_, mistakes| {
+        test_claims(study, &claims).map_err(|more| mistakes.extend(more)).unwrap_or_default()
+    })
+}
+
+fn read_config<T>(study: &Study, read: impl Fn(&Map<String, Value>, &mut Vec<InputError>) -> T) -> Result<T> {
     let source = Source::parse(&study.folder.config, &study.folder.path.join("config.toml").display().to_string())?;
     let mut mistakes = Vec::new();
-    let figures = FigureConfig::read_all(&source.tree, &mut mistakes);
-    if mistakes.is_empty() { Ok(figures) } else { Err(Error::Input(source.locate(mistakes))) }
+    let found = read(&source.tree, &mut mistakes);
+    if mistakes.is_empty() { Ok(found) } else { Err(Error::Input(source.locate(mistakes))) }
 }
 
 /// Draws the figures of a run into its folder's `figures`, as far as it has something for them; gives their folder
@@ -62,12 +98,19 @@ pub fn run_figures(study: &Study) -> Result<Vec<FigureConfig>> {
 /// # Errors
 /// Where a file cannot be written.
 pub fn draw(folder: &Path) -> Result<Option<PathBuf>> {
-    let study = Study::new(RunFolder::read(folder)?);
-    let known = Vocabulary::of_study(&study);
+    draw_study(&Study::new(RunFolder::without_designs(folder)?))
+}
+
+/// The same of a folder that is read already.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_study(study: &Study) -> Result<Option<PathBuf>> {
+    let known = Vocabulary::of_study(study);
     // What no run of this experiment has, because they all failed, is no mistake of the config's.
-    let figures = chosen(&study, &run_figures(&study)?).into_iter().filter(|f| known.mistakes(f).is_empty());
-    let target = folder.join("figures");
-    let written = write_figures(&study, &figures.collect::<Vec<_>>(), &target, &Options::default())?;
+    let figures = chosen(study, &run_figures(study)?).into_iter().filter(|f| known.mistakes(f).is_empty());
+    let target = study.folder.path.join("figures");
+    let written = write_figures(study, &figures.collect::<Vec<_>>(), &target, &Options::default())?;
     Ok((!written.is_empty()).then_some(target))
 }
 

@@ -16,7 +16,7 @@ use crate::trace::Status;
 const CHART_SCRIPT: &str = include_str!("vendor/chart.js/chart.umd.min.js");
 const SCRIPTS: [&str; 3] =
     [include_str!("page/draw.js"), include_str!("page/figures.js"), include_str!("page/table.js")];
-const STYLE: &str = include_str!("page/style.css");
+pub(super) const STYLE: &str = include_str!("page/style.css");
 
 /// The browser itself sees to it that the page loads nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:";
@@ -39,6 +39,7 @@ pub fn page(study: &Study) -> Result<String> {
     facts(study, &mut html);
     results(study, &mut html);
     trouble(study, &mut html);
+    claims(study, &mut html);
     html.push_str("<noscript><p class=\"note\">The figures need JavaScript; the table does not.</p></noscript>\n");
     for (id, heading) in [
         ("convergence", "Convergence"),
@@ -46,6 +47,7 @@ pub fn page(study: &Study) -> Result<String> {
         ("tradeoff", "One metric against another"),
         ("distribution", "Distribution over users and drops"),
         ("effort", "Time against gap"),
+        ("benchmark", "Convergence over all problems"),
     ] {
         let _ = writeln!(
             html,
@@ -143,6 +145,21 @@ fn results(study: &Study, html: &mut String) {
          solver’s own, without judging designs for the record. Bold: the best objective at that point. Click a heading \
          to sort; point at “Ended” for the reason.</p></section>"
     );
+}
+
+/// What the paper says beside what was found, where the config says it.
+fn claims(study: &Study, html: &mut String) {
+    let tested = super::run_claims(study).unwrap_or_default();
+    if tested.is_empty() {
+        return;
+    }
+    html.push_str("<section class=\"claims\"><h2>What the paper says</h2><div class=\"scroll\"><table><thead><tr>");
+    html.push_str("<th>The paper</th><th>Here</th><th>Verdict</th><th>Why</th></tr></thead><tbody>");
+    for claim in tested {
+        let cells = [&claim.paper, &claim.ours, claim.verdict.name(), &claim.why].map(escape);
+        let _ = write!(html, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
+    }
+    html.push_str("</tbody></table></div></section>\n");
 }
 
 /// Runs that gave nothing to compare, with their reasons, gathered.

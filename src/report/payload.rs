@@ -15,10 +15,14 @@
 //! bounds      by cell: the median of the proven bounds, or null
 //! cdf         {"QUANTITY": by cell and solver: null | [count, 5 % quantile, median, [ascending values]]}
 //! runs        by solver: {cell: [], time: [], gap: []}
+//! benchmark   null | {problems, proven, REFERENCE: {
+//!                 performance_profile: {EFFORT: {TARGET: by solver [[x], [share]]}}, data_profile: {TARGET: by solver},
+//!                 targets_reached, running_time: {EFFORT: by solver}, success_rate: by solver}}
 //! ```
 
 use serde_json::{Map, Value, json};
 
+use super::benchmark::{Benchmark, Curve, EFFORTS, PROFILE_TARGETS, Reference, nearest_target, thinned};
 use super::convergence::{Band, Effort, Traces};
 use super::distribution::Distribution;
 use super::preset::presets;
@@ -33,6 +37,8 @@ use crate::error::Result;
 const CONVERGENCE_NUMBERS: usize = 110_000;
 const CDF_NUMBERS: usize = 80_000;
 const RUN_POINTS: usize = 4_000;
+/// What one curve over all problems may hold.
+const BENCHMARK_POINTS: usize = 60;
 
 /// The data of all figures, and what the config asks of them.
 pub fn payload(study: &Study, figures: &[FigureConfig]) -> Result<Value> {
@@ -53,6 +59,7 @@ pub fn payload(study: &Study, figures: &[FigureConfig]) -> Result<Value> {
         "bounds": (0..study.cells.len()).map(|c| rounded(study.median_bound(c), 8)).collect::<Vec<_>>(),
         "cdf": distributions(study),
         "runs": runs(study),
+        "benchmark": benchmark(study)?,
     }))
 }
 
@@ -227,4 +234,45 @@ fn runs(study: &Study) -> Value {
         json!({"cell": cells, "time": times, "gap": gaps})
     });
     solvers.collect()
+}
+
+/// Statistics of convergence over all problems; null where there is one solver, or nothing that all were run on.
+fn benchmark(study: &Study) -> Result<Value> {
+    let solvers = study.solvers.len();
+    if solvers < 2 {
+        return Ok(Value::Null);
+    }
+    let all = Benchmark::read(study)?;
+    if all.problems() == 0 {
+        return Ok(Value::Null);
+    }
+    // Many solvers share the room of few.
+    let points = (BENCHMARK_POINTS * 8 / solvers.max(8)).max(8);
+    let pair = |curve: Curve| {
+        let (x, y): (Vec<f64>, Vec<f64>) = thinned(curve, points).into_iter().unzip();
+        let short = |values: Vec<f64>| values.into_iter().map(|v| rounded(v, 4)).collect::<Vec<_>>();
+        json!([short(x), short(y)])
+    };
+    let curves = |of: &dyn Fn(usize) -> Curve| (0..solvers).map(|s| pair(of(s))).collect::<Value>();
+    let efforts = |of: &dyn Fn(usize) -> Value| -> Map<String, Value> {
+        EFFORTS.iter().enumerate().map(|(e, effort)| (effort.name().to_string(), of(e))).collect()
+    };
+    let targets = |of: &dyn Fn(usize) -> Value| -> Map<String, Value> {
+        PROFILE_TARGETS.iter().map(|gap| nearest_target(*gap)).map(|t| (t.to_string(), of(t))).collect()
+    };
+    let mut out = Map::new();
+    out.insert("problems".into(), all.problems().into());
+    out.insert("proven".into(), all.proven().into());
+    for from in Reference::ALL {
+        let performance = |e: usize| targets(&|t| curves(&|s| all.performance_profile(s, from, e, t))).into();
+        let part = json!({
+            "performance_profile": efforts(&performance),
+            "data_profile": targets(&|t| curves(&|s| all.data_profile(s, from, t))),
+            "targets_reached": efforts(&|e| curves(&|s| all.targets_reached(s, from, e))),
+            "success_rate": curves(&|s| all.success_rate(s, from)),
+            "running_time": efforts(&|e| curves(&|s| all.expected_running_time(s, from, e))),
+        });
+        out.insert(from.name().into(), part);
+    }
+    Ok(out.into())
 }

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::benchmark::nearest_target;
 use super::figure::{Vocabulary, find};
 use super::study::Study;
 use super::swept::text;
@@ -72,6 +73,12 @@ fn state(study: &Study, figure: &FigureConfig) -> Map<String, Value> {
             set("scale", words(&figure.x_scale));
         }
         FigureKind::Effort => {}
+        kind => {
+            set("show", Some(json!(kind.name())));
+            set("effort", words(&figure.against));
+            set("target", figure.target.map(|gap| json!(nearest_target(gap).to_string())));
+            set("reference", words(&figure.reference));
+        }
     }
     for control in ["reduction", "rx", "ry"] {
         set(control, words(&figure.reduction));

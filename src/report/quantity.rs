@@ -106,9 +106,12 @@ impl Quantity {
 
 fn scales(id: &str, unit: &str) -> Vec<Scale> {
     let is = |word: &str| id.split('_').any(|w| w == word);
-    if unit == "rad²" {
+    if unit == "lg" || unit.starts_with("dB") {
+        // Logarithms already: negative ones have no place on another such scale.
+        vec![Scale::Linear]
+    } else if unit == "rad²" {
         vec![Scale::Decibel, Scale::RootDegrees, Scale::Logarithmic, Scale::Linear]
-    } else if ["crlb", "power", "sinr", "snr", "gain"].into_iter().any(is) && !unit.starts_with("dB") {
+    } else if ["crlb", "power", "sinr", "snr", "gain"].into_iter().any(is) {
         vec![Scale::Decibel, Scale::Linear, Scale::Logarithmic]
     } else {
         vec![Scale::Linear, Scale::Logarithmic]
@@ -142,6 +145,7 @@ mod tests {
         assert!((Scale::Decibel.apply(1e-3) + 30.0).abs() < 1e-12);
         assert!((Scale::RootDegrees.apply(0.5f64.to_radians().powi(2)) - 0.5).abs() < 1e-12);
         assert!(Scale::Decibel.apply(0.0).is_nan());
+        assert_eq!(Quantity::metric("modified_crlb", "lg", false, None).scales, [Scale::Linear]);
         assert_eq!(Quantity::metric("sum_rate", "bit/s/Hz", false, None).scales[0], Scale::Linear);
         assert_eq!(Quantity::metric("transmit_power", "W", false, None).axis(Scale::Decibel), "Transmit power (dBW)");
     }

@@ -5,11 +5,21 @@
 //! | `config.toml` | the experiment as resolved; run again, it gives the same results |
 //! | `results.jsonl` | one [`RunRecord`] a line, in the order of the plan: only what config and seed determine |
 //! | `timings.jsonl` | one [`Timing`] a line: what they do not determine |
-//! | `traces/RUN.json` | the iterations of a run, a list of [`Record`](crate::Record) |
+//! | `traces/*.jsonl` | `{"run": ..., "trace": [...]}` a line: the iterations of a run, a list of [`Record`](crate::Record) |
+//! | `segments/*.jsonl` | results and times that no start has put in order yet, two files a process |
+//! | `earlier.jsonl` | results of earlier plans for the folder |
 //! | `environment.json` | program version, machine, threads, date |
+//! | `plugins/NAME.log` | what a plugin's processes wrote to their standard error |
 //! | `report.html`, `figures/` | made from the files above |
 
-mod record;
+pub(crate) mod layout;
+mod lines;
 
-pub(crate) use record::read_lines;
-pub use record::{ObjectiveValue, RunFolder, RunRecord, Timing, read_trace, write_trace};
+mod record;
+mod tables;
+
+pub(crate) use lines::{Index, files_in, scan};
+
+pub use record::{ObjectiveValue, PluginOrigin, RunFolder, RunRecord, Timing, read_trace, write_trace};
+pub(crate) use record::{append_line, trace_line};
+pub use tables::{Column, Entries, Rows, Sink, TABLES, write_table};

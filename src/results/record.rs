@@ -1,15 +1,19 @@
 //! One line of `results.jsonl`, and reading a run folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::layout;
+use super::lines::{Index, files_in, scan};
 use crate::error::{Error, InputError, Result};
 use crate::instance::read_text;
 use crate::metric::{Direction, number_from_json};
+use crate::number;
 use crate::trace::{Record, Status};
 
 /// What was sought, and what was reached.
@@ -18,7 +22,7 @@ pub struct ObjectiveValue {
     /// The metric, or the weighted sum in words.
     pub metric: String,
     /// Its value; NaN where the run left no design.
-    #[serde(with = "number")]
+    #[serde(with = "number::plain")]
     pub value: f64,
     /// Which way it gets better.
     pub direction: Direction,
@@ -45,6 +49,9 @@ pub struct RunRecord {
     /// The solver's type.
     #[serde(rename = "type")]
     pub type_name: String,
+    /// The plugin that the solver is from, where it is from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginOrigin>,
     /// How it ended.
     pub status: Status,
     /// Why, in words.
@@ -54,16 +61,16 @@ pub struct RunRecord {
     /// Whether the design holds all limits to 1e-6.
     pub feasible: bool,
     /// The largest relative amount by which a limit is missed; NaN where the run left no design.
-    #[serde(with = "number")]
+    #[serde(with = "number::plain")]
     pub violation: f64,
     /// A proven bound, where there is one.
-    #[serde(with = "optional_number")]
+    #[serde(with = "number::optional")]
     pub bound: Option<f64>,
     /// `"restricted"` where the bound holds only for the solver's restriction of the problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_scope: Option<String>,
     /// The distance of the objective from the bound; none for an infeasible design.
-    #[serde(with = "optional_number")]
+    #[serde(with = "number::optional")]
     pub gap: Option<f64>,
     /// Iterations done.
     pub iterations: u64,
@@ -71,7 +78,8 @@ pub struct RunRecord {
     pub evaluations: u64,
     /// All metrics of the design: `{id: {"value": ..., "unit": ...}}`; empty where the run left no design.
     pub metrics: Map<String, Value>,
-    /// The design, as in instance files.
+    /// The design, as in instance files; of a record read [without designs](RunFolder::without_designs), the number of
+    /// its numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub design: Option<Value>,
     /// What proves the claim.
@@ -83,6 +91,22 @@ impl RunRecord {
     /// A scalar metric of the design, if it has that metric.
     pub fn metric(&self, id: &str) -> Option<f64> {
         self.metrics.get(id)?.get("value").and_then(number_from_json)
+    }
+
+    /// How many real numbers the design has; none without a design.
+    pub fn dimension(&self) -> Option<usize> {
+        fn count(value: &Value) -> usize {
+            match value {
+                Value::Array(items) => items.iter().map(count).sum(),
+                Value::Object(fields) => fields.values().map(count).sum(),
+                Value::Number(_) => 1,
+                _ => 0,
+            }
+        }
+        match self.design.as_ref()? {
+            Value::Number(size) => size.as_u64().and_then(|n| usize::try_from(n).ok()),
+            design => Some(count(design)),
+        }
     }
 
     /// All entries of a metric of any shape, row-major; one entry for a scalar.
@@ -99,13 +123,37 @@ impl RunRecord {
     }
 }
 
+/// Where a plugin's solver is from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginOrigin {
+    /// The plugin's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The file.
+    pub path: String,
+    /// The file's SHA-256.
+    pub sha256: String,
+    /// How it was reached: `process`, `library` or `worker`.
+    pub tier: String,
+}
+
 /// What of a run depends on the machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// The run's address.
     pub run: String,
-    /// The solver's own time in seconds.
+    /// The solver's own time in seconds; the median where the solve was repeated.
     pub time_s: f64,
+    /// How often it was solved for this time; none for once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u64>,
+    /// The quartiles of the repeated times in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quartiles_s: Option<[f64; 2]>,
+    /// The processor that it ran on, where the system tells its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor: Option<String>,
 }
 
 /// A run folder, read.
@@ -115,35 +163,241 @@ pub struct RunFolder {
     pub path: PathBuf,
     /// The text of `config.toml`.
     pub config: String,
-    /// The results, in the file's order.
+    /// The results, in the file's order; then those that no start has put in order yet.
     pub records: Vec<RunRecord>,
     /// The solver's own time in seconds by run.
     pub times: BTreeMap<String, f64>,
     /// The contents of `environment.json`; null where there is none.
     pub environment: Value,
+    /// Where the traces stand; found when the first is asked for.
+    traces: Arc<OnceLock<Index>>,
 }
 
 impl RunFolder {
-    /// Reads a run folder. A torn last line, left by a kill, is passed over.
+    /// Reads a run folder; others may be writing to it. Torn lines, left by a kill, are passed over.
     pub fn read(path: &Path) -> Result<Self> {
-        let environment = path.join("environment.json");
+        Self::read_with(path, false)
+    }
+
+    /// Reads a run folder without designs and certificates, which reports do not show: of many runs they are most of
+    /// what there is.
+    pub fn without_designs(path: &Path) -> Result<Self> {
+        Self::read_with(path, true)
+    }
+
+    fn read_with(path: &Path, lean: bool) -> Result<Self> {
+        let environment = path.join(layout::ENVIRONMENT);
         let environment =
             if environment.exists() { parse(&read_text(&environment)?, &environment, 0)? } else { Value::Null };
-        let timings: Vec<Timing> = read_lines(&path.join("timings.jsonl"))?;
+        let segments = unordered(path, lean)?;
+        let mut records = if lean {
+            read_lines::<Lean>(&path.join(layout::RESULTS))?.into_iter().map(|lean| lean.0).collect()
+        } else {
+            read_lines(&path.join(layout::RESULTS))?
+        };
+        if !segments.is_empty() {
+            let known: HashSet<&str> = records.iter().map(|r: &RunRecord| r.run.as_str()).collect();
+            let mut new: Vec<RunRecord> = segments.into_iter().filter(|r| !known.contains(r.run.as_str())).collect();
+            new.sort_by_key(|r| (r.cell, r.trial));
+            records.extend(new);
+        }
         Ok(Self {
             path: path.to_path_buf(),
-            config: read_text(&path.join("config.toml"))?,
-            records: read_lines(&path.join("results.jsonl"))?,
-            times: timings.into_iter().map(|t| (t.run, t.time_s)).collect(),
+            config: read_text(&path.join(layout::CONFIG))?,
+            records,
+            times: timings(path)?.into_iter().map(|(run, timing)| (run, timing.time_s)).collect(),
             environment,
+            traces: Arc::default(),
         })
+    }
+
+    /// The times of the runs, and on what they ran.
+    ///
+    /// # Errors
+    /// Where a file of the folder cannot be read.
+    pub fn timings(&self) -> Result<BTreeMap<String, Timing>> {
+        timings(&self.path)
     }
 
     /// The iterations of a run; none where it left no trace.
     pub fn trace(&self, run: &str) -> Result<Vec<Record>> {
-        let path = self.path.join("traces").join(format!("{run}.json"));
+        let index = match self.traces.get() {
+            Some(index) => index,
+            None => {
+                let mut index = Index::default();
+                for file in files_in(&self.path.join(layout::TRACES), ".jsonl")? {
+                    index.add(&file, true)?;
+                }
+                self.traces.get_or_init(|| index)
+            }
+        };
+        let mut line = Vec::new();
+        let path = self.path.join(layout::TRACES);
+        if index.read(run, &mut line)? {
+            let read: TraceLine = serde_json::from_slice(&line)
+                .map_err(|e| Error::from(InputError::new(run, e.to_string(), "the trace of a run")).in_file(&path))?;
+            return Ok(read.trace);
+        }
+        let path = path.join(format!("{run}.json"));
         if path.exists() { read_trace(&path) } else { Ok(Vec::new()) }
     }
+}
+
+/// The times of all runs of a folder.
+fn timings(path: &Path) -> Result<BTreeMap<String, Timing>> {
+    let mut timings = BTreeMap::new();
+    let mut add = |file: &Path| {
+        scan(file, &mut |run, _, line| {
+            if let Ok(timing) = serde_json::from_slice::<Timing>(line) {
+                timings.insert(run.to_string(), timing);
+            }
+        })
+    };
+    add(&path.join(layout::TIMINGS))?;
+    for file in files_in(&path.join(layout::SEGMENTS), layout::SEGMENT_TIMINGS)? {
+        add(&file)?;
+    }
+    Ok(timings)
+}
+
+/// The results that no start has put in order yet.
+fn unordered(path: &Path, lean: bool) -> Result<Vec<RunRecord>> {
+    let mut latest: BTreeMap<String, RunRecord> = BTreeMap::new();
+    for file in files_in(&path.join(layout::SEGMENTS), layout::SEGMENT_RESULTS)? {
+        scan(&file, &mut |run, _, line| {
+            let record = if lean {
+                serde_json::from_slice::<Lean>(line).map(|lean| lean.0)
+            } else {
+                serde_json::from_slice(line)
+            };
+            // What cannot be read is no finished run, and will be done again.
+            if let Ok(record) = record {
+                latest.insert(run.to_string(), record);
+            }
+        })?;
+    }
+    Ok(latest.into_values().collect())
+}
+
+/// Reads no more of a design than how many numbers it has.
+fn size_alone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Value>, D::Error> {
+    Numbers::deserialize(deserializer).map(|numbers| Some(Value::from(numbers.0)))
+}
+
+/// How many numbers stand in a JSON value.
+struct Numbers(usize);
+
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Counting;
+        impl<'de> serde::de::Visitor<'de> for Counting {
+            type Value = Numbers;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("a value")
+            }
+            fn visit_f64<E>(self, _: f64) -> std::result::Result<Numbers, E> {
+                Ok(Numbers(1))
+            }
+            fn visit_u64<E>(self, _: u64) -> std::result::Result<Numbers, E> {
+                Ok(Numbers(1))
+            }
+            fn visit_i64<E>(self, _: i64) -> std::result::Result<Numbers, E> {
+                Ok(Numbers(1))
+            }
+            fn visit_str<E>(self, _: &str) -> std::result::Result<Numbers, E> {
+                Ok(Numbers(0))
+            }
+            fn visit_bool<E>(self, _: bool) -> std::result::Result<Numbers, E> {
+                Ok(Numbers(0))
+            }
+            fn visit_unit<E>(self) -> std::result::Result<Numbers, E> {
+                Ok(Numbers(0))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Numbers, A::Error> {
+                let mut all = 0;
+                while let Some(Numbers(more)) = items.next_element()? {
+                    all += more;
+                }
+                Ok(Numbers(all))
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut fields: A) -> std::result::Result<Numbers, A::Error> {
+                let mut all = 0;
+                while let Some((serde::de::IgnoredAny, Numbers(more))) = fields.next_entry()? {
+                    all += more;
+                }
+                Ok(Numbers(all))
+            }
+        }
+        deserializer.deserialize_any(Counting)
+    }
+}
+
+/// A record without its certificate, and with no more of its design than its size.
+struct Lean(RunRecord);
+
+impl<'de> Deserialize<'de> for Lean {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        /// A record whose large parts are passed over.
+        #[derive(Deserialize)]
+        #[serde(remote = "RunRecord")]
+        struct Skipping {
+            run: String,
+            cell: usize,
+            sweep: Map<String, Value>,
+            trial: u64,
+            #[serde(default)]
+            instance: Option<String>,
+            solver: String,
+            #[serde(rename = "type")]
+            type_name: String,
+            #[serde(default)]
+            plugin: Option<PluginOrigin>,
+            status: Status,
+            reason: String,
+            objective: ObjectiveValue,
+            feasible: bool,
+            #[serde(with = "number::plain")]
+            violation: f64,
+            #[serde(with = "number::optional")]
+            bound: Option<f64>,
+            #[serde(default)]
+            bound_scope: Option<String>,
+            #[serde(with = "number::optional")]
+            gap: Option<f64>,
+            iterations: u64,
+            evaluations: u64,
+            metrics: Map<String, Value>,
+            #[serde(default, deserialize_with = "size_alone")]
+            design: Option<Value>,
+            #[serde(skip)]
+            certificate: Option<Value>,
+        }
+        Skipping::deserialize(deserializer).map(Lean)
+    }
+}
+
+/// One line of a file of traces.
+#[derive(Deserialize)]
+struct TraceLine {
+    trace: Vec<Record>,
+}
+
+/// Appends the line of a run's trace.
+pub(crate) fn trace_line(run: &str, trace: &[Record], line: &mut Vec<u8>) -> Result<()> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        run: &'a str,
+        trace: &'a [Record],
+    }
+    append_line(&Line { run, trace }, line)
+}
+
+/// Appends a value as a line of JSON.
+pub(crate) fn append_line<T: Serialize>(value: &T, line: &mut Vec<u8>) -> Result<()> {
+    serde_json::to_writer(&mut *line, value).map_err(|e| Error::Numerical(e.to_string()))?;
+    line.push(b'\n');
+    Ok(())
 }
 
 /// Reads the whole lines of a file of JSON lines; none where there is no file.
@@ -174,59 +428,7 @@ pub fn write_trace(trace: &[Record]) -> String {
 
 /// Reads a trace file.
 pub fn read_trace(path: &Path) -> Result<Vec<Record>> {
-    let items: Vec<Value> = parse(&read_text(path)?, path, 0)?;
-    let read = |item: &Value| -> Option<Record> {
-        Some(Record {
-            iteration: item.get("iteration")?.as_u64()?,
-            evaluations: item.get("evaluations")?.as_u64()?,
-            time: item.get("time_s")?.as_f64()?,
-            objective: number_from_json(item.get("objective")?)?,
-            violation: number_from_json(item.get("violation")?)?,
-            bound: item.get("bound").filter(|b| !b.is_null()).and_then(number_from_json),
-        })
-    };
-    items
-        .iter()
-        .map(|item| {
-            let mistake = || InputError::new("", item.to_string(), "a record of a trace");
-            read(item).ok_or_else(|| Error::from(mistake()).in_file(path))
-        })
-        .collect()
-}
-
-/// Numbers that may be infinite or undefined: `"inf"`, `"-inf"`, `"nan"`.
-mod number {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_json::Value;
-
-    pub fn serialize<S: Serializer>(x: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        crate::metric::number_json(*x).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        crate::metric::number_from_json(&value)
-            .ok_or_else(|| serde::de::Error::custom(format!("found {value}, expected a number")))
-    }
-}
-
-/// The same, or `null`.
-mod optional_number {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_json::Value;
-
-    pub fn serialize<S: Serializer>(x: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-        x.map(crate::metric::number_json).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        match crate::metric::number_from_json(&value) {
-            _ if value.is_null() => Ok(None),
-            Some(x) => Ok(Some(x)),
-            None => Err(serde::de::Error::custom(format!("found {value}, expected a number or null"))),
-        }
-    }
+    parse(&read_text(path)?, path, 0)
 }
 
 #[cfg(test)]
@@ -242,6 +444,7 @@ mod tests {
             instance: None,
             solver: "SCA".into(),
             type_name: "sca".into(),
+            plugin: None,
             status: Status::Converged,
             reason: "tolerance".into(),
             objective: ObjectiveValue {

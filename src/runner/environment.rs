@@ -1,5 +1,6 @@
 //! Where and when an experiment ran: what config and seed do not determine.
 
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -20,7 +21,8 @@ pub fn environment(plan: &Plan, threads: usize) -> Value {
         "profile": if cfg!(debug_assertions) { "debug" } else { "release" },
         "os": std::env::consts::OS,
         "architecture": std::env::consts::ARCH,
-        "cpu": cpu_model(),
+        "cpu": processor(),
+        "clock_resolution_s": super::timing::clock_resolution(),
         "threads": threads,
         "date": humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         "metrics": plan.metrics.iter().map(metric).collect::<Vec<_>>(),
@@ -28,8 +30,12 @@ pub fn environment(plan: &Plan, threads: usize) -> Value {
 }
 
 /// The processor's own name, where the system tells it.
-fn cpu_model() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_string())
+pub(crate) fn processor() -> Option<&'static str> {
+    static NAME: OnceLock<Option<String>> = OnceLock::new();
+    let read = || {
+        let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_string())
+    };
+    NAME.get_or_init(read).as_deref()
 }

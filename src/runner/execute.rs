@@ -1,25 +1,18 @@
 //! Carrying out a plan on several threads. Threads take runs in the order of the plan; what a run leaves behind does
 //! not depend on which thread took it.
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-use serde_json::Map;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::environment::environment;
-use super::monte_carlo;
 use super::plan::{Plan, Planned};
-use super::store::Store;
-use crate::config::{Cell, Trial};
-use crate::driver::Run;
+use super::single::{Drawn, Ended, Single};
+use super::store::{Store, Writer};
 use crate::error::{Error, Result};
-use crate::math::RandomStream;
 use crate::optimizer::Cancel;
-use crate::results::{ObjectiveValue, RunRecord};
-use crate::structure::ProvenBound;
-use crate::trace::{Outcome, Status};
+use crate::results::{RunRecord, layout};
 
 /// How to carry out a plan.
 #[derive(Clone, Debug)]
@@ -30,6 +23,27 @@ pub struct Options {
     pub fresh: bool,
     /// The flag that stops it.
     pub cancel: Cancel,
+}
+
+/// A part of a plan: what one of several processes does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Runs by their place in the plan; all without it.
+    pub range: Option<Range<usize>>,
+    /// Only runs of the solvers with these labels; of all where there are none.
+    pub solvers: Vec<String>,
+}
+
+impl Part {
+    /// The runs of a plan that belong to it, with their place in the plan.
+    pub fn of<'a>(&self, plan: &'a Plan) -> impl Iterator<Item = (usize, &'a Planned)> {
+        let range = self.range.clone().unwrap_or(0..plan.runs.len());
+        let solvers = self.solvers.clone();
+        plan.runs.iter().enumerate().filter(move |(place, run)| {
+            let label = || &plan.experiment.cells[run.cell].solvers[run.solver].label;
+            range.contains(place) && (solvers.is_empty() || solvers.contains(label()))
+        })
+    }
 }
 
 /// How far it is.
@@ -66,44 +80,103 @@ pub fn execute(
     options: &Options,
     observe: &(dyn Fn(&Progress<'_>) + Sync),
 ) -> Result<Finished> {
-    let mut store = Store::open(folder)?;
-    let runs = &plan.runs;
-    let is_done = |store: &Store, run: &Planned| !options.fresh && store.get(&run.id).is_some();
+    let store = Store::open(folder)?;
+    let _held = store.hold()?;
+    let finished = carry_out(plan, &Part::default(), &store, options, observe)?;
+    store.collect(plan)?;
+    Ok(finished)
+}
+
+/// Carries out a part of a plan, beside any number of other processes at work in the same folder. Nothing is put in
+/// order: [`Store::collect`] does that.
+///
+/// # Errors
+/// As [`execute`].
+pub fn execute_part(
+    plan: &Plan,
+    part: &Part,
+    folder: &Path,
+    options: &Options,
+    observe: &(dyn Fn(&Progress<'_>) + Sync),
+) -> Result<Finished> {
+    carry_out(plan, part, &Store::open(folder)?, options, observe)
+}
+
+/// Puts what is there of a plan in order, and runs nothing; others may be at work. Gives how many of its runs are there.
+///
+/// # Errors
+/// Where the folder cannot be read or written.
+pub fn collect(plan: &Plan, folder: &Path) -> Result<usize> {
+    let store = Store::open(folder)?;
+    describe(plan, &store, 1, true, false)?;
+    store.collect(plan)
+}
+
+/// Writes what a folder says of a plan beside its results. Of parts the first says it for all: their config is the same.
+pub(super) fn describe(plan: &Plan, store: &Store, threads: usize, whole: bool, runs: bool) -> Result<()> {
+    if whole || !store.has(layout::CONFIG) {
+        store.write(layout::CONFIG, &plan.experiment.to_toml())?;
+        store.write_json("cells.json", &plan.cells_json())?;
+    }
+    if whole && runs || !store.has(layout::ENVIRONMENT) {
+        store.write_json(layout::ENVIRONMENT, &environment(plan, threads))?;
+    }
+    Ok(())
+}
+
+/// What plugins write to their standard error goes into the folder.
+fn open_plugin_logs(plan: &Plan, store: &Store) {
+    for plugin in plan.experiment.plugins.iter() {
+        if let Some(log) = plugin.backend().log() {
+            let letters = plugin.manifest().name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+            log.open(&store.folder().join("plugins").join(format!("{}.log", letters.collect::<String>())));
+        }
+    }
+}
+
+fn carry_out(
+    plan: &Plan,
+    part: &Part,
+    store: &Store,
+    options: &Options,
+    observe: &(dyn Fn(&Progress<'_>) + Sync),
+) -> Result<Finished> {
+    let finished = store.finished()?;
+    let runs: Vec<&Planned> = part.of(plan).map(|(_, run)| run).collect();
+    let is_done = |run: &Planned| !options.fresh && finished.contains(&run.id);
     let mut missing: Vec<(&Planned, Arc<Drawn>)> = Vec::new();
-    let mut planned = std::collections::BTreeSet::new();
+    let mut planned = BTreeSet::new();
+    let mut copies = BTreeMap::new();
     let mut group: Option<((usize, u64), Arc<Drawn>)> = None;
-    for run in runs.iter().filter(|run| !is_done(&store, run)) {
+    for run in runs.iter().filter(|run| !is_done(run)) {
         let key = (run.cell, run.trial);
         let drawn = match &group {
             Some((known, drawn)) if *known == key => Arc::clone(drawn),
             _ => Arc::new(Drawn::default()),
         };
         group = Some((key, Arc::clone(&drawn)));
+        *copies.entry(run.id.as_str()).or_insert(0usize) += 1;
         // Equal runs of different cells are done once.
         if planned.insert(run.id.as_str()) {
             missing.push((run, drawn));
         }
     }
-    drop(group);
-    let found = runs.iter().filter(|run| is_done(&store, run)).count();
-    store.write("config.toml", &plan.experiment.to_toml())?;
-    store.write_json("cells.json", &plan.cells_json())?;
-    if !missing.is_empty() || !store.has("environment.json") {
-        store.write_json("environment.json", &environment(plan, options.threads))?;
-    }
-    observe(&Progress { done: found, found, total: runs.len(), last: None });
-    let copies = runs.iter().filter(|run| !is_done(&store, run)).fold(BTreeMap::new(), |mut copies, run| {
-        *copies.entry(run.id.as_str()).or_insert(0usize) += 1;
-        copies
-    });
+    drop((group, planned));
+    let found = runs.iter().filter(|run| is_done(run)).count();
+    let whole = *part == Part::default();
+    describe(plan, store, options.threads, whole, !missing.is_empty())?;
+    open_plugin_logs(plan, store);
+    drop(finished);
+    let total = runs.len();
+    observe(&Progress { done: found, found, total, last: None });
     let threads = options.threads.clamp(1, missing.len().max(1));
     let shared = Shared {
-        plan,
-        cancel: &options.cancel,
+        single: Single { plan, cancel: &options.cancel },
         queue: Mutex::new(missing.into_iter()),
-        state: Mutex::new(State { store: &mut store, done: found, error: None }),
+        state: Mutex::new(State { writer: store.writer()?, done: found, error: None }),
         copies: &copies,
         found,
+        total,
         observe,
     };
     std::thread::scope(|scope| {
@@ -111,192 +184,58 @@ pub fn execute(
             scope.spawn(|| shared.work());
         }
     });
-    let State { done, error, .. } = shared.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let State { writer, done, error } = shared.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let synced = writer.finish();
     if let Some(error) = error {
         return Err(error);
     }
-    let records: Vec<RunRecord> = runs.iter().filter_map(|run| Some(placed(plan, run, store.get(&run.id)?))).collect();
-    store.finish(&records)?;
-    Ok(Finished { ran: done - found, found, missing: runs.len() - done })
+    synced?;
+    Ok(Finished { ran: done - found, found, missing: total - done })
 }
 
-/// The drawn system of one trial of one cell, shared by its solvers; drawn by the first of them.
-#[derive(Default)]
-struct Drawn(OnceLock<Result<(Trial, Option<ProvenBound>), String>>);
-
-struct State<'a> {
-    store: &'a mut Store,
+struct State {
+    writer: Writer,
     done: usize,
     error: Option<Error>,
 }
 
 struct Shared<'a> {
-    plan: &'a Plan,
-    cancel: &'a Cancel,
+    single: Single<'a>,
     queue: Mutex<std::vec::IntoIter<(&'a Planned, Arc<Drawn>)>>,
-    state: Mutex<State<'a>>,
+    state: Mutex<State>,
     copies: &'a BTreeMap<&'a str, usize>,
     found: usize,
+    total: usize,
     observe: &'a (dyn Fn(&Progress<'_>) + Sync),
 }
 
-impl<'a> Shared<'a> {
+impl Shared<'_> {
     fn work(&self) {
         loop {
-            if self.cancel.is_set() || self.state().error.is_some() {
+            if self.single.cancel.is_set() || self.state().error.is_some() {
                 return;
             }
             let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((run, drawn)) = next else { return };
-            let ended = catch_unwind(AssertUnwindSafe(|| self.run(run, &drawn)));
-            let outcome = ended.unwrap_or_else(|panic| {
-                let words = panic.downcast_ref::<&str>().map(ToString::to_string);
-                let words = words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-                Outcome::without_design(Status::Failed, format!("the solver panicked: {words}"))
-            });
-            // A step that was cut short may look like one that made no progress: such a run does not count.
-            if outcome.status == Status::Interrupted || self.cancel.is_set() {
-                return;
-            }
-            let mut record = self.record(run, &drawn, &outcome);
-            self.simulate(run, &drawn, &outcome, &mut record);
-            // Cut short, it has only some of its draws.
-            if self.cancel.is_set() {
-                return;
-            }
+            let Some(Ended { record, timing, trace }) = self.single.end(run, &drawn) else { return };
             let mut state = self.state();
             if state.error.is_some() {
                 return;
             }
-            if let Err(error) = state.store.append(record.clone(), outcome.time, &outcome.trace) {
+            if let Err(error) = state.writer.append(&record, &timing, &trace) {
                 state.error = Some(error);
-                self.cancel.set();
+                self.single.cancel.set();
                 return;
             }
             state.done += self.copies.get(run.id.as_str()).copied().unwrap_or(1);
-            let (done, total) = (state.done, self.plan.runs.len());
+            let (done, total) = (state.done, self.total);
             (self.observe)(&Progress { done, found: self.found, total, last: Some(&record) });
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<'a>> {
+    fn state(&self) -> MutexGuard<'_, State> {
         // A thread that panicked while it held the lock left no half-written state: the store appends whole lines.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn cell(&self, run: &Planned) -> &Cell {
-        &self.plan.experiment.cells[run.cell]
-    }
-
-    fn run(&self, run: &Planned, drawn: &Drawn) -> Outcome {
-        let failed = |error: Error| Outcome::without_design(Status::Failed, error.to_string());
-        if let Some(why) = &self.plan.cells[run.cell].refusals[run.solver] {
-            return Outcome::without_design(Status::Skipped, why.clone());
-        }
-        let seed = self.plan.experiment.seed;
-        let drawn = drawn.0.get_or_init(|| {
-            let trial = self.cell(run).draw(seed, run.trial).map_err(|e| e.to_string())?;
-            // A bound that cannot be computed is no bound.
-            let bound =
-                trial.problem.structure().bound.as_ref().ok().and_then(|factory| factory().bound().ok().flatten());
-            Ok((trial, bound))
-        });
-        let (trial, bound) = match drawn {
-            Ok((trial, bound)) => (trial, bound),
-            Err(why) => return Outcome::without_design(Status::Failed, why.clone()),
-        };
-        let solver = &self.cell(run).solvers[run.solver];
-        let start = match solver.start.as_deref().map(|name| trial.start(name)).transpose() {
-            Ok(start) => start,
-            Err(error) => return failed(error),
-        };
-        let random = RandomStream::solver(seed, run.trial);
-        let drive = Run {
-            start,
-            rules: solver.rules.clone(),
-            cancel: self.cancel.clone(),
-            bound: bound.clone(),
-            ..Run::new(solver.optimizer.as_ref(), Arc::clone(&trial.problem), random)
-        };
-        match drive.drive(&mut |_| {}) {
-            Ok(outcome) => outcome,
-            Err(Error::Refused { reason, .. }) => Outcome::without_design(Status::Skipped, reason),
-            Err(error) => failed(error),
-        }
-    }
-
-    /// Adds the Monte-Carlo figures that the config asks for. A simulation that fails is told in the record's reason.
-    fn simulate(&self, run: &Planned, drawn: &Drawn, outcome: &Outcome, record: &mut RunRecord) {
-        let (Some(design), Some(Ok((trial, _)))) = (&outcome.design, drawn.0.get()) else { return };
-        let (experiment, model) = (&self.plan.experiment, trial.problem.model().as_ref());
-        let attach = || {
-            let mut metrics = record.metrics.clone();
-            monte_carlo::attach(experiment, model, design, run.trial, self.cancel, &mut metrics).map(|()| metrics)
-        };
-        match catch_unwind(AssertUnwindSafe(attach)) {
-            Ok(Ok(metrics)) => record.metrics = metrics,
-            Ok(Err(error)) => record.reason += &format!("; not simulated: {error}"),
-            Err(_) => record.reason += "; not simulated: the simulation panicked",
-        }
-    }
-
-    fn record(&self, run: &Planned, drawn: &Drawn, outcome: &Outcome) -> RunRecord {
-        let cell = &self.plan.cells[run.cell];
-        let mut metrics = Map::new();
-        let mut design = None;
-        if let (Some(found), Some(Ok((trial, _)))) = (&outcome.design, drawn.0.get()) {
-            let model = trial.problem.model();
-            design = Some(model.space().to_json(found));
-            let mut judge = trial.problem.evaluator();
-            if let Ok(values) = judge.metrics(found) {
-                let infos = model.metrics().iter().enumerate();
-                metrics = infos.map(|(i, info)| (info.id.clone(), values.to_json(i, info))).collect();
-            }
-        }
-        let objective = ObjectiveValue {
-            metric: cell.objective.clone(),
-            value: outcome.objective,
-            direction: cell.direction,
-            unit: cell.unit.clone(),
-        };
-        let record = RunRecord {
-            run: run.id.clone(),
-            cell: run.cell,
-            sweep: Map::new(),
-            trial: run.trial,
-            instance: None,
-            solver: String::new(),
-            type_name: String::new(),
-            status: outcome.status,
-            reason: outcome.reason.clone(),
-            objective,
-            feasible: outcome.feasible(),
-            violation: outcome.violation,
-            bound: outcome.bound,
-            bound_scope: (outcome.bound_restricted && outcome.bound.is_some()).then(|| "restricted".to_string()),
-            gap: outcome.gap,
-            iterations: outcome.iterations,
-            evaluations: outcome.evaluations,
-            metrics,
-            design,
-            certificate: outcome.certificate.clone(),
-        };
-        placed(self.plan, run, &record)
-    }
-}
-
-/// A result with its place in the plan: one result may stand in several places, and under another label than before.
-fn placed(plan: &Plan, run: &Planned, record: &RunRecord) -> RunRecord {
-    let cell = &plan.experiment.cells[run.cell];
-    let solver = &cell.solvers[run.solver];
-    RunRecord {
-        cell: run.cell,
-        sweep: cell.sweep.clone(),
-        trial: run.trial,
-        instance: cell.system.instance(run.trial).map(|source| source.name.clone()),
-        solver: solver.label.clone(),
-        type_name: solver.type_name.clone(),
-        ..record.clone()
     }
 }
 
@@ -384,6 +323,8 @@ count = 3
         assert_eq!(read.records[1].run, read.records[7].run);
         assert_ne!(read.records[0].run, read.records[6].run);
         assert_eq!(read.times.len(), 12 + 6);
+        let light = RunFolder::without_designs(&one.out()).unwrap();
+        assert!(read.records.iter().all(|r| r.design.is_some()) && light.records.iter().all(|r| r.design.is_none()));
         assert!(!read.trace(&read.records[0].run).unwrap().is_empty());
     }
 
@@ -488,7 +429,7 @@ trials = 40
         let attempt = |out: &Path| execute(&plan, out, &options, &|_| {}).unwrap_err().to_string();
         assert!(attempt(bench.folder.path()).contains("holds other files"));
         assert!(attempt(&bench.folder.path().join("e.toml")).contains("cannot create"));
-        let held = Store::open(&bench.out()).unwrap();
+        let held = Store::open(&bench.out()).unwrap().hold().unwrap();
         assert!(attempt(&bench.out()).contains("another isacopt"));
         drop(held);
         execute(&plan, &bench.out(), &options, &|_| {}).unwrap();

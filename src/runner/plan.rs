@@ -9,6 +9,7 @@ use crate::error::{Error, InputError, Result};
 use crate::metric::{Direction, MetricInfo};
 use crate::optimizer::solvers;
 use crate::problem::{Limit, Objective, Problem};
+use crate::results::RunRecord;
 
 /// Raised when a change of the program changes what a run leaves behind.
 const RESULT_FORMAT: u64 = 1;
@@ -96,6 +97,10 @@ impl Plan {
                 (0..cell.solvers.len()).map(|i| solver_determinants(cell, i)).collect::<Result<_>>()?;
             for trial in 0..plan.experiment.trials {
                 let mut system = determinants(cell, plan.experiment.seed, trial);
+                let plugins = cell.plugin_hashes();
+                if !plugins.is_empty() {
+                    system["plugins"] = json!(plugins);
+                }
                 if let Some(monte_carlo) = monte_carlo::determinants(&plan.experiment) {
                     system["monte_carlo"] = monte_carlo;
                 }
@@ -167,6 +172,21 @@ pub fn fitting(problem: &Problem) -> Vec<String> {
     fits.map(|(name, _)| name).chain(baselines.iter().map(|b| b.named().name.to_string())).collect()
 }
 
+/// A result with its place in the plan: one result may stand in several places, and under another label than before.
+pub(super) fn placed(plan: &Plan, run: &Planned, record: RunRecord) -> RunRecord {
+    let cell = &plan.experiment.cells[run.cell];
+    let solver = &cell.solvers[run.solver];
+    RunRecord {
+        cell: run.cell,
+        sweep: cell.sweep.clone(),
+        trial: run.trial,
+        instance: cell.system.instance(run.trial).map(|source| source.name.clone()),
+        solver: solver.label.clone(),
+        type_name: solver.type_name.clone(),
+        ..record
+    }
+}
+
 /// What determines a trial's system and problem.
 fn determinants(cell: &Cell, seed: u64, trial: u64) -> Value {
     let system = match (&cell.system, cell.system.instance(trial)) {
@@ -194,7 +214,11 @@ fn solver_determinants(cell: &Cell, index: usize) -> Result<Value> {
         let content = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
         own.insert("file".into(), hex(&Sha256::digest(content)).into());
     }
-    Ok(json!({ "parameters": own, "start": solver.start, "rules": solver.rules }))
+    let mut all = json!({ "parameters": own, "start": solver.start, "rules": solver.rules });
+    if let Some(plugin) = &solver.plugin {
+        all["plugin"] = plugin.location().sha256.clone().into();
+    }
+    Ok(all)
 }
 
 /// The address of what a value determines.

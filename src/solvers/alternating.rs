@@ -140,6 +140,7 @@ impl Optimizer for Alternating {
             blocks,
             incumbent,
             current,
+            from_incumbent: true,
             idle: 0,
             inner: 0,
             random,
@@ -165,6 +166,8 @@ struct Rounds {
     incumbent: Incumbent,
     /// Where the alternation stands; tentative.
     current: Design,
+    /// Whether the round sets out from the incumbent, and not from something tentative.
+    from_incumbent: bool,
     idle: u64,
     /// Designs that inner solvers judged.
     inner: u64,
@@ -203,9 +206,17 @@ impl Iterate for Rounds {
             self.solve_block(at, budget, used)?;
         }
         let after = self.incumbent.value();
-        self.idle = if self.improved(&before, &after) { 0 } else { self.idle + 1 };
-        if self.accept == Accept::AfterNextBlock && self.idle > 0 {
-            self.current.copy_from(self.incumbent.design());
+        if self.improved(&before, &after) {
+            (self.idle, self.from_incumbent) = (0, false);
+        } else if self.accept == Accept::AfterNextBlock && self.from_incumbent {
+            // What the last blocks tried is judged once the others have answered to it.
+            self.from_incumbent = false;
+        } else {
+            self.idle += 1;
+            if self.accept == Accept::AfterNextBlock {
+                self.current.copy_from(self.incumbent.design());
+                self.from_incumbent = true;
+            }
         }
         Ok(if self.idle >= self.idle_rounds { Step::Converged } else { Step::Advanced })
     }

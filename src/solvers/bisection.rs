@@ -6,7 +6,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::incumbent::{Incumbent, first_design};
+use super::incumbent::Incumbent;
+use super::restriction::chosen;
 use crate::design::Design;
 use crate::driver::StopRules;
 use crate::error::{Error, InputError, Result};
@@ -18,12 +19,16 @@ use crate::structure::{Capability, Certificate, LevelSet, Reached};
 
 /// Bisection over the level of a quasi-convex objective: the model answers whether a feasible design reaches a level,
 /// with that design or with a proof that none does, so that the bracket is proven on both sides. It ends as optimal once
-/// the bracket is narrow. Needs `level_set`.
+/// the bracket is narrow, or as converged where only the model's relaxation reaches its lower end. With `block`, only that block or group moves and the rest stays as in the start. Needs
+/// `level_set`.
 ///
 /// Method: Boyd and Vandenberghe, Convex Optimization, section 4.2.5, doi:10.1017/CBO9780511804441.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bisection {
+    /// The block or group that moves; none where the problem itself has levels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<String>,
     /// Width of the bracket, relative to the objective, at which it ends.
     #[schemars(range(min = 1e-12, max = 0.1))]
     pub bracket: f64,
@@ -31,7 +36,7 @@ pub struct Bisection {
 
 impl Default for Bisection {
     fn default() -> Self {
-        Self { bracket: 1e-7 }
+        Self { block: None, bracket: 1e-7 }
     }
 }
 
@@ -41,7 +46,10 @@ const SHARES: [f64; 5] = [0.5, 0.25, 0.75, 0.05, 0.95];
 #[typetag::serde(name = "bisection")]
 impl Optimizer for Bisection {
     fn requires(&self) -> Requirement {
-        Requirement::capabilities(&[Capability::LevelSet])
+        match self.block {
+            Some(_) => Requirement::anything(),
+            None => Requirement::capabilities(&[Capability::LevelSet]),
+        }
     }
 
     fn stop_rules(&self) -> StopRules {
@@ -63,11 +71,14 @@ impl Optimizer for Bisection {
         mut random: RandomStream,
     ) -> Result<Box<dyn Iterate>> {
         self.check()?;
+        let (problem, start) = chosen(problem, self.block.as_deref(), start, &mut random)?;
         let mut level_set = match &problem.structure().level_set {
             Ok(factory) => factory(),
-            Err(why) => return Err(Error::Refused { solver: "bisection".into(), reason: why.to_string() }),
+            Err(why) => {
+                let reason = format!("it needs `level_set`: {why}");
+                return Err(Error::Refused { solver: "bisection".into(), reason });
+            }
         };
-        let start = first_design(&problem, start, &mut random)?;
         let incumbent = Incumbent::new(&problem, start.clone(), true)?;
         let (reached, beyond) = level_set.range()?;
         Ok(Box::new(Bracket {
@@ -77,8 +88,10 @@ impl Optimizer for Bisection {
             incumbent,
             reached,
             beyond,
+            relaxed: None,
             unknown: 0,
             proof: None,
+            restricted: self.block.is_some(),
             trial: start,
         }))
     }
@@ -95,35 +108,45 @@ struct Bracket {
     reached: f64,
     /// A level beyond which none is reached.
     beyond: f64,
+    /// The best level that a relaxation reaches, where designs are only recovered from one.
+    relaxed: Option<f64>,
     /// Answers in a row that were unknown.
     unknown: usize,
     proof: Option<Certificate>,
+    restricted: bool,
     trial: Design,
 }
 
 impl Bracket {
-    /// The best level that is known to be reached: the incumbent's own, or the model's word.
+    /// The best level that is known to be reached, by the incumbent, the model's word or its relaxation.
     fn low(&self) -> f64 {
         let sign = self.problem.direction().sign();
         let value = self.incumbent.value();
         let own = if value.feasible() { value.objective } else { self.reached };
-        if sign * own >= sign * self.reached { own } else { self.reached }
+        [own, self.relaxed.unwrap_or(self.reached)]
+            .into_iter()
+            .fold(self.reached, |best, level| if sign * level > sign * best { level } else { best })
     }
 
-    fn closed(&self) -> bool {
+    /// How it ends once the bracket is narrow: as optimal where the incumbent itself is at the lower end.
+    fn closed(&mut self) -> Option<Step> {
         let sign = self.problem.direction().sign();
         let low = self.low();
-        let width = sign * (self.beyond - low);
-        // The incumbent itself must be at the lower end.
-        let own = sign * (self.beyond - self.incumbent.value().objective);
-        width.max(own) <= self.bracket * low.abs().max(1e-12)
+        let narrow = self.bracket * low.abs().max(1e-12);
+        if sign * (self.beyond - low) > narrow {
+            return None;
+        }
+        if sign * (self.beyond - self.incumbent.value().objective) <= narrow {
+            return Some(Step::Optimal(self.proof.take()));
+        }
+        self.relaxed.map(|_| Step::Converged)
     }
 }
 
 impl Iterate for Bracket {
     fn step(&mut self, _budget: &Budget) -> Result<Step> {
-        if self.closed() {
-            return Ok(Step::Optimal(self.proof.take()));
+        if let Some(end) = self.closed() {
+            return Ok(end);
         }
         let Some(share) = SHARES.get(self.unknown) else {
             return Ok(Step::Stuck("the model cannot tell whether the levels in between are reached".into()));
@@ -145,6 +168,12 @@ impl Iterate for Bracket {
                 } else {
                     self.unknown += 1;
                 }
+            }
+            Reached::Relaxed => {
+                self.problem.project(&mut self.trial);
+                self.incumbent.offer(&mut self.trial)?;
+                self.relaxed = Some(level);
+                self.unknown = 0;
             }
             Reached::No(proof) => {
                 self.beyond = level;
@@ -168,6 +197,10 @@ impl Iterate for Bracket {
 
     fn bound(&self) -> Option<f64> {
         Some(self.beyond)
+    }
+
+    fn bound_is_restricted(&self) -> bool {
+        self.restricted
     }
 
     fn evaluations(&self) -> u64 {

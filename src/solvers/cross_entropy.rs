@@ -95,26 +95,24 @@ impl Optimizer for CrossEntropy {
             Ok(factory) if discrete => Some(factory()),
             _ => None,
         };
-        let width = levels.len() + mean.len();
         let categories = Categories::new(&levels);
         Ok(Box::new(Sampling {
             elite: ((samples as f64 * self.elite_share + 1e-9).floor() as usize).max(1),
             settings: self.clone(),
             deviation: vec![1.0; mean.len()],
-            mean,
             coordinates,
             categories,
             quick,
             candidate: first,
-            drawn: vec![0.0; samples * width],
+            rows: vec![0; samples * levels.len()],
+            points: vec![0.0; samples * mean.len()],
             values: vec![Evaluation { objective: f64::NAN, violation: f64::INFINITY }; samples],
             order: (0..samples).collect(),
             bits: Vec::new(),
-            words: vec![0; levels.len()],
-            chosen: vec![0; levels.len()],
             adjacent: adjacent(&levels),
             keys: Vec::with_capacity(samples),
             levels,
+            mean,
             quick_evaluations: 0,
             samples,
             incumbent,
@@ -132,8 +130,8 @@ struct Categories {
     first: Vec<usize>,
     probabilities: Vec<f64>,
     /// Threshold s of all coordinates, then threshold s + 1 of all: the sums of the probabilities up to each level, times
-    /// 2^32. A coordinate with fewer levels than others never reaches those beyond.
-    thresholds: Vec<u32>,
+    /// 2^32, less 2^31. A coordinate with fewer levels than others never reaches those beyond.
+    thresholds: Vec<i32>,
     /// The most levels that a coordinate has.
     most: usize,
     /// Whether all have so many.
@@ -152,7 +150,7 @@ impl Categories {
         }
         let most = levels.iter().map(|c| c.levels as usize).max().unwrap_or(1);
         let uniform = levels.iter().all(|c| c.levels as usize == most);
-        let thresholds = vec![u32::MAX; (most - 1) * levels.len()];
+        let thresholds = vec![i32::MAX; (most - 1) * levels.len()];
         let mut it = Self { first, probabilities, thresholds, most, uniform };
         it.sum();
         it
@@ -165,20 +163,36 @@ impl Categories {
             // The last level takes what rounding left.
             for (s, probability) in self.probabilities[self.first[l]..self.first[l + 1] - 1].iter().enumerate() {
                 sum += probability;
-                self.thresholds[s * count + l] = (sum * 4_294_967_296.0).round() as u32;
+                self.thresholds[s * count + l] = (sum * 4_294_967_296.0).round() as u32 as i32 ^ i32::MIN;
             }
         }
     }
 
     /// Writes the levels that 32 random bits each choose: how many thresholds they reach. All coordinates at once,
     /// without branches; a threshold that none should reach is reached by one word of 2^32.
-    fn choose(&self, words: &[u32], levels: &mut [u32]) {
-        levels.fill(0);
-        let count = words.len();
-        for s in 0..self.most - 1 {
-            let thresholds = &self.thresholds[s * count..][..count];
-            for ((level, word), threshold) in levels.iter_mut().zip(words).zip(thresholds) {
-                *level += u32::from(word >= threshold);
+    fn choose(&self, bits: &[u8], levels: &mut [u32]) {
+        let count = levels.len();
+        let row = |s: usize| &self.thresholds[s * count..][..count];
+        let words = || bits.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        match self.most {
+            2 => {
+                for ((level, word), first) in levels.iter_mut().zip(words()).zip(row(0)) {
+                    *level = u32::from(word >= *first);
+                }
+            }
+            4 => {
+                let thresholds = row(0).iter().zip(row(1)).zip(row(2));
+                for ((level, word), ((a, b), c)) in levels.iter_mut().zip(words()).zip(thresholds) {
+                    *level = u32::from(word >= *a) + u32::from(word >= *b) + u32::from(word >= *c);
+                }
+            }
+            _ => {
+                levels.fill(0);
+                for s in 0..self.most - 1 {
+                    for ((level, word), threshold) in levels.iter_mut().zip(words()).zip(row(s)) {
+                        *level += u32::from(word >= *threshold);
+                    }
+                }
             }
         }
     }
@@ -206,13 +220,13 @@ struct Sampling {
     quick_evaluations: u64,
     random: RandomStream,
     candidate: Design,
-    /// The samples, row by row: levels, then search coordinates.
-    drawn: Vec<f64>,
+    /// The samples' levels, row by row.
+    rows: Vec<u32>,
+    /// The samples' continuous coordinates, row by row.
+    points: Vec<f64>,
     values: Vec<Evaluation>,
     order: Vec<usize>,
     bits: Vec<u8>,
-    words: Vec<u32>,
-    chosen: Vec<u32>,
     /// Where the levels stand in a design, where they stand side by side as whole numbers.
     adjacent: Option<Range<usize>>,
     /// Smaller is better: infeasible designs after feasible ones, then their violation or objective.
@@ -220,31 +234,24 @@ struct Sampling {
 }
 
 impl Sampling {
-    fn width(&self) -> usize {
-        self.levels.len() + self.mean.len()
-    }
-
     /// Draws and judges sample number `at`.
     fn draw(&mut self, at: usize) -> Result<()> {
-        let (discrete, width) = (self.levels.len(), self.width());
-        let row = &mut self.drawn[at * width..(at + 1) * width];
-        let bits = self.bits[at * 4 * discrete..].chunks_exact(4);
-        for (word, bits) in self.words.iter_mut().zip(bits) {
-            *word = u32::from_le_bytes([bits[0], bits[1], bits[2], bits[3]]);
-        }
-        self.categories.choose(&self.words, &mut self.chosen);
-        for (x, level) in row.iter_mut().zip(&self.chosen) {
-            *x = f64::from(*level);
-        }
+        let (discrete, continuous) = (self.levels.len(), self.mean.len());
+        let row = &mut self.rows[at * discrete..][..discrete];
+        self.categories.choose(&self.bits[at * 4 * discrete..][..4 * discrete], row);
         if !self.categories.uniform {
-            row.iter_mut().zip(&self.levels).for_each(|(x, c)| *x = x.min(f64::from(c.levels - 1)));
+            row.iter_mut().zip(&self.levels).for_each(|(level, c)| *level = (*level).min(c.levels - 1));
         }
         match &self.adjacent {
-            Some(range) => self.candidate[range.clone()].copy_from_slice(&row[..discrete]),
-            None => self.levels.iter().zip(&*row).for_each(|(c, x)| self.candidate[c.index] = c.value(*x)),
+            Some(range) => {
+                for (x, level) in self.candidate[range.clone()].iter_mut().zip(&*row) {
+                    *x = f64::from(*level);
+                }
+            }
+            None => self.levels.iter().zip(&*row).for_each(|(c, l)| self.candidate[c.index] = c.value(f64::from(*l))),
         }
-        if !self.mean.is_empty() {
-            let point = &mut row[discrete..];
+        let point = &mut self.points[at * continuous..][..continuous];
+        if continuous > 0 {
             for ((z, mean), deviation) in point.iter_mut().zip(&self.mean).zip(&self.deviation) {
                 *z = mean + deviation * self.random.normal();
             }
@@ -258,9 +265,9 @@ impl Sampling {
             }
             None => {
                 let value = self.incumbent.offer(&mut self.candidate)?;
-                if self.incumbent.repairs() && !self.mean.is_empty() {
+                if self.incumbent.repairs() && continuous > 0 {
                     // What is learnt from is the repaired design.
-                    self.coordinates.read(&self.candidate, &mut row[discrete..]);
+                    self.coordinates.read(&self.candidate, point);
                 }
                 value
             }
@@ -293,20 +300,20 @@ impl Sampling {
 
     /// (46), and moments of the continuous coordinates.
     fn learn(&mut self) {
-        let (discrete, width) = (self.levels.len(), self.width());
+        let (discrete, continuous) = (self.levels.len(), self.mean.len());
         let elite = &self.order[..self.elite.min(self.order.len())];
         let (keep, share) = (self.settings.smoothing, (1.0 - self.settings.smoothing) / elite.len() as f64);
         if discrete > 0 {
             self.categories.probabilities.iter_mut().for_each(|p| *p *= keep);
             for sample in elite {
-                for (l, level) in self.drawn[sample * width..][..discrete].iter().enumerate() {
+                for (l, level) in self.rows[sample * discrete..][..discrete].iter().enumerate() {
                     self.categories.probabilities[self.categories.first[l] + *level as usize] += share;
                 }
             }
             self.categories.sum();
         }
-        for i in 0..self.mean.len() {
-            let entry = |sample: &usize| self.drawn[sample * width + discrete + i];
+        for i in 0..continuous {
+            let entry = |sample: &usize| self.points[sample * continuous + i];
             let mean = elite.iter().map(entry).sum::<f64>() / elite.len() as f64;
             let square = elite.iter().map(|s| (entry(s) - mean).powi(2)).sum::<f64>() / elite.len() as f64;
             if mean.is_finite() && square.is_finite() {
@@ -330,7 +337,7 @@ impl Sampling {
 
 impl Iterate for Sampling {
     fn step(&mut self, budget: &Budget) -> Result<Step> {
-        if self.width() == 0 {
+        if self.levels.is_empty() && self.mean.is_empty() {
             return Ok(Step::Converged);
         }
         let before = self.evaluations();
@@ -351,9 +358,9 @@ impl Iterate for Sampling {
         self.rank(drawn);
         // The best of a batch judged incrementally; others were offered one by one.
         if self.quick.is_some() && self.problem.better(&self.values[self.order[0]], &self.incumbent.value()) {
-            let row = &self.drawn[self.order[0] * self.levels.len()..];
+            let row = &self.rows[self.order[0] * self.levels.len()..];
             for (coordinate, level) in self.levels.iter().zip(row) {
-                self.candidate[coordinate.index] = coordinate.value(*level);
+                self.candidate[coordinate.index] = coordinate.value(f64::from(*level));
             }
             self.incumbent.offer(&mut self.candidate)?;
         }

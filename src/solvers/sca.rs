@@ -44,6 +44,10 @@ impl Default for Sca {
 /// How often a candidate that is worse than the current design is moved half the way back.
 const RETRIES: usize = 6;
 
+/// Programs are solved without refinement of their linear systems as long as a step gains more than this, relative to
+/// the objective: until then their last digits do not matter.
+const COARSE: f64 = 1e-5;
+
 /// A surrogate that promises less than this, relative to the objective, has nothing left to offer.
 const NEGLIGIBLE: f64 = 1e-9;
 
@@ -87,7 +91,8 @@ impl Optimizer for Sca {
             Ok(factory) => factory(),
             Err(why) => return Err(Error::Refused { solver: "sca".into(), reason: why.to_string() }),
         };
-        surrogate.program().set_settings(Settings { tolerance: self.subproblem_tolerance, ..Settings::default() });
+        let settings = Settings { tolerance: self.subproblem_tolerance, refined: false, ..Settings::default() };
+        surrogate.program().set_settings(settings);
         let mut repair = problem.structure().feasibility.as_ref().ok().map(|factory| factory());
         let start = first_design(&problem, start, &mut random)?;
         let mut incumbent = Incumbent::new(&problem, start, true)?;
@@ -116,6 +121,15 @@ struct Approximation {
     trial: Design,
 }
 
+impl Approximation {
+    /// Has the programs solved with refinement from now on; whether they were not before.
+    fn refine(&mut self) -> bool {
+        let settings = self.surrogate.program().settings();
+        self.surrogate.program().set_settings(Settings { refined: true, ..settings });
+        !settings.refined
+    }
+}
+
 impl Iterate for Approximation {
     fn step(&mut self, budget: &Budget) -> Result<Step> {
         self.surrogate.at(&self.current)?;
@@ -137,6 +151,10 @@ impl Iterate for Approximation {
             self.problem.project(&mut self.trial);
             let value = self.incumbent.offer(&mut self.trial)?;
             if self.problem.better(&value, &self.value) {
+                let gain = (value.objective - self.value.objective).abs();
+                if self.value.feasible() && gain <= COARSE * value.objective.abs() {
+                    self.refine();
+                }
                 std::mem::swap(&mut self.current, &mut self.trial);
                 self.value = value;
                 return Ok(Step::Advanced);
@@ -144,6 +162,9 @@ impl Iterate for Approximation {
             if budget.exhausted(retry as u64 + 1) {
                 return Ok(Step::Advanced);
             }
+        }
+        if self.refine() {
+            return Ok(Step::Advanced);
         }
         Ok(if self.value.feasible() && promised <= NEGLIGIBLE * self.value.objective.abs().max(1.0) {
             Step::Converged

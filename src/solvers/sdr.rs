@@ -148,7 +148,8 @@ impl Relaxation {
         match self.lift.relax()? {
             Relaxed::Infeasible(certificate) => return self.infeasible(certificate),
             Relaxed::Failed(why) => return Ok(Step::Stuck(why)),
-            Relaxed::Solved { bound, exact, rank, certificate } => {
+            Relaxed::Solved { bound, exact, rank, mut certificate } => {
+                certificate.values.push(("rank", vec![rank as f64]));
                 self.solved = Some(Solved { bound, exact, rank, certificate });
             }
         }

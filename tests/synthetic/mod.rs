@@ -84,7 +84,10 @@ impl Made {
                     let (record, trace) = self.run(cell, sweep, trial, solver);
                     let time_s = trace.last().map_or(self.solvers[solver].3, |r| r.time);
                     results += &(serde_json::to_string(&record).unwrap() + "\n");
-                    timings += &(serde_json::to_string(&Timing { run: record.run.clone(), time_s }).unwrap() + "\n");
+                    timings +=
+                        &(serde_json::to_string(&Timing { run: record.run.clone(), time_s, ..Timing::default() })
+                            .unwrap()
+                            + "\n");
                     let path = folder.join("traces").join(format!("{}.json", record.run));
                     std::fs::write(path, write_trace(&trace)).unwrap();
                 }
@@ -147,6 +150,7 @@ impl Made {
             instance: None,
             solver: label,
             type_name: kind.into(),
+            plugin: None,
             status: match (feasible, gap == 0.0) {
                 (false, _) => Status::NoFeasiblePoint,
                 (true, true) => Status::Optimal,

@@ -7,7 +7,8 @@
 //! <C, X> + c'x  >=  b'y + sum_b tau_b min(0, lambda_min(S_b)) + sum_j u_j min(0, s_j),   S = C - A^T(y)
 //! ```
 //!
-//! where `tr X_b <= tau_b` and `x_j <= u_j` are the limits that the caller stated. Rounding is charged to the bound.
+//! where `tr X_b <= tau_b` and `x_j <= u_j` are the limits that the caller stated; a free variable, `|x_j| <= u_j`, costs
+//! `u_j |s_j|`. Rounding is charged to the bound.
 
 use super::dense;
 use super::program::HermitianProgram;
@@ -74,7 +75,8 @@ impl HermitianProgram {
             let terms = || scalar.rows.iter().map(|(row, a)| a * y[*row]);
             let cost = if with_cost { sign * scalar.cost } else { 0.0 };
             let magnitude = terms().map(f64::abs).sum::<f64>() + cost.abs();
-            let least = cost - terms().sum::<f64>() - ROUNDING * magnitude;
+            let slack = cost - terms().sum::<f64>();
+            let least = if scalar.free { -slack.abs() } else { slack } - ROUNDING * magnitude;
             if least < 0.0 {
                 match scalar.limit {
                     Some(limit) => bound += limit * least,

@@ -5,6 +5,7 @@
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor;
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::{Accum, MatMut, MatRef, Par};
 use nalgebra::DMatrix;
@@ -19,7 +20,7 @@ pub(super) const ZERO: C = C::new(0.0, 0.0);
 pub(super) const ONE: C = C::new(1.0, 0.0);
 
 /// Up to this size plain loops are faster than faer's blocks.
-const SMALL: usize = 16;
+pub(super) const SMALL: usize = 16;
 
 fn view(a: &Matrix) -> MatRef<'_, C> {
     MatRef::from_column_major_slice(a.as_slice(), a.nrows(), a.ncols())
@@ -46,8 +47,37 @@ pub(super) fn multiply(out: &mut Matrix, a: &Matrix, b: &Matrix) {
     }
 }
 
+/// `out = a b^H`.
+pub(super) fn multiply_by_adjoint(out: &mut Matrix, a: &Matrix, b: &Matrix) {
+    matmul(view_mut(out), Accum::Replace, view(a), view(b).adjoint(), ONE, Par::Seq);
+}
+
+/// `out += a b^H`.
+pub(super) fn add_multiply_by_adjoint(out: &mut Matrix, a: &Matrix, b: &Matrix) {
+    matmul(view_mut(out), Accum::Add, view(a), view(b).adjoint(), ONE, Par::Seq);
+}
+
+/// `a^H b`.
+#[inline]
+pub(super) fn dot(a: &[C], b: &[C]) -> C {
+    let (mut re, mut im) = (0.0, 0.0);
+    for (a, b) in a.iter().zip(b) {
+        re += a.re * b.re + a.im * b.im;
+        im += a.re * b.im - a.im * b.re;
+    }
+    C::new(re, im)
+}
+
 /// `out = a^H b`.
 pub(super) fn multiply_adjoint(out: &mut Matrix, a: &Matrix, b: &Matrix) {
+    if a.nrows() <= SMALL {
+        let n = a.nrows();
+        let rows = out.nrows();
+        for (column, b) in out.as_mut_slice().chunks_exact_mut(rows).zip(b.as_slice().chunks_exact(n)) {
+            column.iter_mut().zip(a.as_slice().chunks_exact(n)).for_each(|(o, a)| *o = dot(a, b));
+        }
+        return;
+    }
     matmul(view_mut(out), Accum::Replace, view(a).adjoint(), view(b), ONE, Par::Seq);
 }
 
@@ -146,23 +176,49 @@ pub(super) fn invert_lower(lower: &Matrix, out: &mut Matrix) {
 pub(super) fn inverse_from(inverse_lower: &Matrix, out: &mut Matrix) {
     let n = inverse_lower.nrows();
     if n > SMALL {
-        multiply_adjoint(out, inverse_lower, inverse_lower);
+        // Only the lower triangle, from triangles.
+        let (l, out) = (view(inverse_lower), view_mut(out));
+        triangular::matmul(
+            out,
+            BlockStructure::TriangularLower,
+            Accum::Replace,
+            l.adjoint(),
+            BlockStructure::TriangularUpper,
+            l,
+            BlockStructure::TriangularLower,
+            ONE,
+            Par::Seq,
+        );
     } else {
         let l = inverse_lower.as_slice();
         for j in 0..n {
             for i in 0..=j {
                 let (a, b) = (&l[i * n + j..(i + 1) * n], &l[j * n + j..(j + 1) * n]);
                 let entry: C = a.iter().zip(b).map(|(a, b)| a.conj() * b).sum();
-                out[(i, j)] = entry;
                 out[(j, i)] = entry.conj();
             }
         }
     }
-    make_hermitian(out);
+    mirror(out);
+}
+
+/// Writes the adjoint of the lower triangle above it.
+fn mirror(a: &mut Matrix) {
+    for j in 0..a.ncols() {
+        a[(j, j)].im = 0.0;
+        for i in 0..j {
+            a[(i, j)] = a[(j, i)].conj();
+        }
+    }
 }
 
 /// `out = a x`.
 fn apply(out: &mut [C], a: &Matrix, x: &[C]) {
+    if a.nrows() > SMALL {
+        let out = MatMut::from_column_major_slice_mut(out, x.len(), 1);
+        let x = MatRef::from_column_major_slice(x, x.len(), 1);
+        return matmul(out, Accum::Replace, view(a), x, ONE, Par::Seq);
+    }
     out.fill(ZERO);
     for (column, factor) in a.as_slice().chunks_exact(a.nrows()).zip(x) {
         axpy(out, *factor, column);
@@ -171,6 +227,11 @@ fn apply(out: &mut [C], a: &Matrix, x: &[C]) {
 
 /// `out = a^H x`.
 fn apply_adjoint(out: &mut [C], a: &Matrix, x: &[C]) {
+    if a.nrows() > SMALL {
+        let out = MatMut::from_column_major_slice_mut(out, x.len(), 1);
+        let x = MatRef::from_column_major_slice(x, x.len(), 1);
+        return matmul(out, Accum::Replace, view(a).adjoint(), x, ONE, Par::Seq);
+    }
     for (o, column) in out.iter_mut().zip(a.as_slice().chunks_exact(a.nrows())) {
         let (mut re, mut im) = (0.0, 0.0);
         for (a, x) in column.iter().zip(x) {

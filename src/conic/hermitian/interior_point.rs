@@ -8,15 +8,19 @@
 //! dS   = R - A^T(dy),        dX = sigma mu Z - X - sym((X dS + dX' dS') Z)
 //! ```
 //!
-//! with the predictor's step `(dX', dS')`. Only `M`, of the size of the row count, is factored. Step lengths are those
+//! with the predictor's step `(dX', dS')`. Only `M`, of the size of the row count, is factored ([`Normal`]; free variables
+//! border it). Step lengths are those
 //! to the boundary of the cone by Lanczos, shortened, and count only once both new iterates have a Cholesky factor.
 //!
 //! Sources: Helmberg, Rendl, Vanderbei and Wolkowicz, SIAM J. Optim. 6(2), 1996, doi:10.1137/0806020; Kojima, Shindoh
 //! and Hara, SIAM J. Optim. 7(1), 1997, doi:10.1137/S1052623494269035; rules for steps and centring as in Toh, Todd and
 //! Tutuncu, Optim. Methods Softw. 11, 1999, doi:10.1080/10556789908805762.
 
-use super::dense::{self, C, Lanczos, Matrix};
-use super::kernel::{Cone, Kernel};
+use super::cone::Cone;
+use super::dense::{self, C, Matrix};
+use super::kernel::Kernel;
+use super::normal::Normal;
+use super::pair::Pair;
 use super::program::HermitianProgram;
 use super::solution::HermitianSolution;
 use crate::conic::{Sense, Status};
@@ -27,99 +31,11 @@ const ALMOST: f64 = 1e-5;
 /// Added to the scaled objective where relative gaps are taken.
 const OBJECTIVE_FLOOR: f64 = 1e-2;
 
+/// A dual residual below this share of the tolerance is not corrected any more.
+const EXACT: f64 = 1e-4;
+
 /// Steps shorter than this make no progress.
 const SHORTEST: f64 = 1e-7;
-
-/// The state of one block.
-struct Pair {
-    x: Matrix,
-    s: Matrix,
-    dx: Matrix,
-    ds: Matrix,
-    /// `C - A^T(y) - S`.
-    residual: Matrix,
-    z: Matrix,
-    factor: Matrix,
-    inverse_factor_x: Matrix,
-    inverse_factor_s: Matrix,
-    new_x: Matrix,
-    new_s: Matrix,
-    one: Matrix,
-    two: Matrix,
-    lanczos: Lanczos,
-}
-
-impl Pair {
-    fn new(n: usize, x: f64, s: f64) -> Self {
-        let square = || Matrix::zeros(n, n);
-        let scaled = |t: f64| Matrix::from_diagonal_element(n, n, C::new(t, 0.0));
-        Self {
-            x: scaled(x),
-            s: scaled(s),
-            dx: square(),
-            ds: square(),
-            residual: square(),
-            z: square(),
-            factor: square(),
-            inverse_factor_x: scaled(1.0 / x.sqrt()),
-            inverse_factor_s: scaled(1.0 / s.sqrt()),
-            new_x: square(),
-            new_s: square(),
-            one: square(),
-            two: square(),
-            lanczos: Lanczos::new(n),
-        }
-    }
-
-    /// `sym(X R Z)` into `one`.
-    fn dual_residual_term(&mut self) {
-        dense::multiply(&mut self.two, &self.x, &self.residual);
-        dense::multiply(&mut self.one, &self.two, &self.z);
-        dense::make_hermitian(&mut self.one);
-    }
-
-    /// The step in X for `dS`; with the predictor's product `dX' dS'` in `new_x` where `corrected`.
-    fn primal_step(&mut self, centre: f64, corrected: bool) {
-        dense::multiply(&mut self.two, &self.x, &self.ds);
-        if corrected {
-            self.two += &self.new_x;
-        }
-        dense::multiply(&mut self.one, &self.two, &self.z);
-        dense::make_hermitian(&mut self.one);
-        let parts = self.dx.as_mut_slice().iter_mut().zip(self.x.as_slice());
-        for ((d, x), (one, z)) in parts.zip(self.one.as_slice().iter().zip(self.z.as_slice())) {
-            *d = z * centre - x - one;
-        }
-    }
-
-    /// The longest steps that keep X and S semidefinite.
-    fn longest(&mut self) -> (f64, f64) {
-        let to_boundary = |least: f64| if least < 0.0 { -1.0 / least } else { f64::INFINITY };
-        let x = dense::least_eigenvalue(&self.inverse_factor_x, &self.dx, &mut self.lanczos);
-        let s = dense::least_eigenvalue(&self.inverse_factor_s, &self.ds, &mut self.lanczos);
-        (to_boundary(x), to_boundary(s))
-    }
-
-    /// Moves X; whether it stays definite.
-    fn move_x(&mut self, step: f64) -> bool {
-        self.new_x.copy_from(&self.x);
-        dense::add(&mut self.new_x, step, &self.dx);
-        dense::cholesky(&self.new_x, &mut self.factor) && {
-            dense::invert_lower(&self.factor, &mut self.two);
-            true
-        }
-    }
-
-    /// Moves S; whether it stays definite.
-    fn move_s(&mut self, step: f64) -> bool {
-        self.new_s.copy_from(&self.s);
-        dense::add(&mut self.new_s, step, &self.ds);
-        dense::cholesky(&self.new_s, &mut self.factor) && {
-            dense::invert_lower(&self.factor, &mut self.one);
-            true
-        }
-    }
-}
 
 /// The iterate, and what its last evaluation found.
 struct Point {
@@ -127,6 +43,7 @@ struct Point {
     x: Vec<f64>,
     s: Vec<f64>,
     y: Vec<f64>,
+    free: Vec<f64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,9 +78,12 @@ struct Method<'a> {
     primal_residual: Vec<f64>,
     dy: Vec<f64>,
     rhs: Vec<f64>,
-    normal: Vec<f64>,
-    factor: Vec<f64>,
-    correction: Vec<f64>,
+    base: Vec<f64>,
+    normal: Normal,
+    /// What the free variables' dual equations miss.
+    free_residual: Vec<f64>,
+    /// The free variables after a full step.
+    free_target: Vec<f64>,
     best: Option<(f64, Measure, Best)>,
 }
 
@@ -171,6 +91,7 @@ struct Best {
     matrices: Vec<Matrix>,
     x: Vec<f64>,
     y: Vec<f64>,
+    free: Vec<f64>,
 }
 
 enum End {
@@ -196,7 +117,11 @@ impl<'a> Method<'a> {
         let scalars = kernel.scalars.len();
         // Starting sizes: of the order of what the rows ask for, well inside the cone.
         let right_norm = norm(&kernel.right);
-        let cost_norm = kernel.cones.iter().map(|c| c.cost.norm()).fold(norm(&kernel.scalar_cost), f64::max);
+        let cost_norm = kernel
+            .cones
+            .iter()
+            .map(|c| c.cost.norm())
+            .fold(norm(&kernel.scalar_cost).max(norm(&kernel.free_cost)), f64::max);
         let most_right = kernel.right.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
         let pairs = kernel.cones.iter_mut().map(|cone| {
             let root = (cone.n as f64).sqrt();
@@ -206,7 +131,14 @@ impl<'a> Method<'a> {
         });
         let pairs: Vec<Pair> = pairs.collect();
         let degree = pairs.iter().map(|p| p.x.nrows()).sum::<usize>() + scalars;
-        let point = Point { pairs, x: vec![10.0; scalars], s: vec![10.0; scalars], y: vec![0.0; m] };
+        let point = Point {
+            pairs,
+            x: vec![10.0; scalars],
+            s: vec![10.0; scalars],
+            y: vec![0.0; m],
+            free: vec![0.0; kernel.free.len()],
+        };
+        let (free, normal) = (kernel.free.len(), Normal::new(m, &kernel.free));
         Self {
             program,
             kernel,
@@ -221,9 +153,10 @@ impl<'a> Method<'a> {
             primal_residual: vec![0.0; m],
             dy: vec![0.0; m],
             rhs: vec![0.0; m],
-            normal: vec![0.0; m * m],
-            factor: vec![0.0; m * m],
-            correction: vec![0.0; m],
+            base: vec![0.0; m],
+            normal,
+            free_residual: vec![0.0; free],
+            free_target: vec![0.0; free],
             best: None,
         }
     }
@@ -279,6 +212,16 @@ impl<'a> Method<'a> {
             inner += point.x[j] * point.s[j];
             primal_objective += kernel.scalar_cost[j] * point.x[j];
         }
+        for (j, column) in kernel.free.iter().enumerate() {
+            let mut reduced = kernel.free_cost[j];
+            for (row, a) in column {
+                self.primal_residual[*row] -= a * point.free[j];
+                reduced -= a * point.y[*row];
+            }
+            self.free_residual[j] = reduced;
+            dual += reduced * reduced;
+            primal_objective += kernel.free_cost[j] * point.free[j];
+        }
         let dual_objective: f64 = kernel.right.iter().zip(&point.y).map(|(b, y)| b * y).sum();
         let size = OBJECTIVE_FLOOR + 0.5 * (primal_objective.abs() + dual_objective.abs());
         Measure {
@@ -303,10 +246,12 @@ impl<'a> Method<'a> {
                     best.matrices.iter_mut().zip(&point.pairs).for_each(|(m, p)| m.copy_from(&p.x));
                     best.x.copy_from_slice(&point.x);
                     best.y.copy_from_slice(&point.y);
+                    best.free.copy_from_slice(&point.free);
                 }
                 none => {
                     let matrices = point.pairs.iter().map(|p| p.x.clone()).collect();
-                    *none = Some((merit, *measure, Best { matrices, x: point.x.clone(), y: point.y.clone() }));
+                    let (x, y, free) = (point.x.clone(), point.y.clone(), point.free.clone());
+                    *none = Some((merit, *measure, Best { matrices, x, y, free }));
                 }
             }
         }
@@ -337,12 +282,14 @@ impl<'a> Method<'a> {
             return false;
         }
         let mu = measure.inner / self.degree;
-        let exact = measure.dual <= 1e-14;
+        // A dual residual far below what counts is left as it is.
+        let exact = measure.dual <= EXACT * self.program.settings.tolerance;
         // Predictor.
         self.rhs.copy_from_slice(&self.kernel.right);
         if !exact {
             self.add_dual_residual();
         }
+        self.base.copy_from_slice(&self.rhs);
         self.directions(0.0, exact, false);
         let (primal, dual) = self.longest();
         let (primal, dual) = (primal.min(1.0), dual.min(1.0));
@@ -351,11 +298,8 @@ impl<'a> Method<'a> {
         let sigma = if measure.inner > 0.0 { (affine / measure.inner).max(0.0).powf(exponent).min(1.0) } else { 1.0 };
         let sigma = sigma.max(1e-6);
         // Corrector.
-        self.rhs.copy_from_slice(&self.kernel.right);
-        if !exact {
-            self.add_dual_residual();
-        }
-        self.add_correction(sigma * mu);
+        self.rhs.copy_from_slice(&self.base);
+        self.add_correction(sigma * mu, exact);
         self.directions(sigma * mu, exact, true);
         let (primal, dual) = self.longest();
         let shorten = 0.9 + 0.09 * primal.min(dual).min(1.0);
@@ -364,33 +308,20 @@ impl<'a> Method<'a> {
 
     /// Inverses, and the factor of the normal equations.
     fn factor(&mut self) -> bool {
-        let m = self.kernel.rows();
-        self.normal.fill(0.0);
+        let (m, normal) = (self.kernel.rows(), self.normal.clear());
         for (cone, pair) in self.kernel.cones.iter_mut().zip(&mut self.point.pairs) {
             dense::inverse_from(&pair.inverse_factor_s, &mut pair.z);
-            cone.schur(&pair.x, &pair.z, m, &mut self.normal);
+            cone.schur(&pair.x, &pair.z, m, normal);
         }
         for (j, column) in self.kernel.scalars.iter().enumerate() {
             let ratio = self.point.x[j] / self.point.s[j];
             for (at, (i, a)) in column.iter().enumerate() {
                 for (k, b) in &column[at..] {
-                    self.normal[i.min(k) * m + i.max(k)] += ratio * a * b;
+                    normal[i.min(k) * m + i.max(k)] += ratio * a * b;
                 }
             }
         }
-        // A row without coefficients, or rounding, may leave it singular: lift the diagonal, a little at first.
-        let mut lift = 0.0;
-        for _ in 0..6 {
-            self.factor.copy_from_slice(&self.normal);
-            for i in 0..m {
-                self.factor[i * m + i] += lift * self.normal[i * m + i].max(1e-300);
-            }
-            if dense::real_cholesky(&mut self.factor, m) {
-                return true;
-            }
-            lift = if lift == 0.0 { 1e-15 } else { 30.0 * lift };
-        }
-        false
+        self.normal.factor()
     }
 
     /// `rhs += A(X R Z)`.
@@ -406,8 +337,14 @@ impl<'a> Method<'a> {
     }
 
     /// `rhs += A(dX' dS' Z) - centre A(Z)`; keeps the products `dX' dS'` in `new_x`.
-    fn add_correction(&mut self, centre: f64) {
+    fn add_correction(&mut self, centre: f64, exact: bool) {
         for (cone, pair) in self.kernel.cones.iter_mut().zip(&mut self.point.pairs) {
+            if exact && cone.structured {
+                cone.multiply_by_adjoint(&pair.dx, false, &self.dy, -1.0, &mut pair.new_x);
+                cone.apply_product(&pair.new_x, &pair.z, &mut self.rhs);
+                cone.apply(&pair.z, -centre, &mut self.rhs);
+                continue;
+            }
             dense::multiply(&mut pair.new_x, &pair.dx, &pair.ds);
             dense::multiply(&mut pair.one, &pair.new_x, &pair.z);
             dense::make_hermitian(&mut pair.one);
@@ -423,24 +360,7 @@ impl<'a> Method<'a> {
 
     /// The steps in y, S and X for the right side.
     fn directions(&mut self, centre: f64, exact: bool, corrected: bool) {
-        let m = self.kernel.rows();
-        self.dy.copy_from_slice(&self.rhs);
-        dense::real_solve(&self.factor, m, &mut self.dy);
-        // One refinement: the normal equations are ill-conditioned near the end.
-        self.correction.copy_from_slice(&self.rhs);
-        for j in 0..m {
-            let column = &self.normal[j * m..(j + 1) * m];
-            let mut own = column[j] * self.dy[j];
-            for ((entry, correction), dy) in column.iter().zip(&mut self.correction).zip(&self.dy).skip(j + 1) {
-                *correction -= entry * self.dy[j];
-                own += entry * dy;
-            }
-            self.correction[j] -= own;
-        }
-        dense::real_solve(&self.factor, m, &mut self.correction);
-        if self.correction.iter().all(|x| x.is_finite()) {
-            self.dy.iter_mut().zip(&self.correction).for_each(|(y, c)| *y += c);
-        }
+        self.normal.solve(&self.rhs, &self.free_residual, &mut self.dy, &mut self.free_target);
         for (cone, pair) in self.kernel.cones.iter_mut().zip(&mut self.point.pairs) {
             if exact {
                 pair.ds.fill(dense::ZERO);
@@ -449,6 +369,11 @@ impl<'a> Method<'a> {
             }
             cone.apply_adjoint(&self.dy, -1.0, &mut pair.ds);
             dense::make_hermitian(&mut pair.ds);
+            if exact && cone.structured {
+                cone.multiply_by_adjoint(&pair.x, true, &self.dy, -1.0, &mut pair.two);
+            } else {
+                dense::multiply(&mut pair.two, &pair.x, &pair.ds);
+            }
             pair.primal_step(centre, corrected);
         }
         for (j, column) in self.kernel.scalars.iter().enumerate() {
@@ -515,7 +440,24 @@ impl<'a> Method<'a> {
             std::mem::swap(&mut pair.inverse_factor_x, &mut pair.two);
         }
         self.point.x.iter_mut().zip(&self.dx).for_each(|(x, d)| *x += primal * d);
+        self.point.free.iter_mut().zip(&self.free_target).for_each(|(f, to)| *f += primal * (to - *f));
         primal.max(dual) > SHORTEST
+    }
+
+    /// The last point in units of its scaled objective.
+    fn ray(&self) -> Best {
+        let Point { pairs, x, y, free, .. } = &self.point;
+        let costs = self.kernel.cones.iter().zip(pairs).map(|(cone, pair)| dense::inner(&cone.cost, &pair.x));
+        let scalars = self.kernel.scalar_cost.iter().zip(x).chain(self.kernel.free_cost.iter().zip(free));
+        let fall = costs.sum::<f64>() + scalars.map(|(c, x)| c * x).sum::<f64>();
+        let unit = 1.0 / fall.abs().max(f64::MIN_POSITIVE);
+        let scaled = |values: &[f64]| values.iter().map(|x| x * unit).collect();
+        Best {
+            matrices: pairs.iter().map(|p| &p.x * C::new(unit, 0.0)).collect(),
+            x: scaled(x),
+            y: y.clone(),
+            free: scaled(free),
+        }
     }
 
     /// Multipliers in the caller's units, of the problem as a minimization.
@@ -529,6 +471,9 @@ impl<'a> Method<'a> {
         let Some((merit, measure, best)) = &self.best else {
             return HermitianSolution::default();
         };
+        // A ray is where the last point went, per unit of the objective's fall.
+        let ray = matches!(end, End::Unbounded).then(|| self.ray());
+        let best = ray.as_ref().unwrap_or(best);
         let mut status = match end {
             End::Solved => Status::Solved,
             End::Infeasible => Status::Infeasible,
@@ -545,12 +490,17 @@ impl<'a> Method<'a> {
             }
         }
         let unscale = |cone: &Cone, x: &Matrix| x * C::new(cone.scale * self.kernel.right_scale, 0.0);
-        let own = program.scalars.len();
+        let mut scalars = vec![0.0; program.scalars.len()];
+        let bounded = self.kernel.bounded.iter().zip(&best.x).zip(&self.kernel.scalar_scale);
+        let free = self.kernel.unbounded.iter().zip(&best.free).zip(&self.kernel.free_scale);
+        for ((at, x), scale) in bounded.chain(free) {
+            scalars[*at] = x * scale * self.kernel.right_scale;
+        }
         let factor = self.kernel.right_scale * self.kernel.cost_scale;
         HermitianSolution {
             status,
             matrices: self.kernel.cones.iter().zip(&best.matrices).map(|(c, x)| unscale(c, x)).collect(),
-            scalars: (0..own).map(|j| best.x[j] * self.kernel.scalar_scale[j] * self.kernel.right_scale).collect(),
+            scalars,
             dual: y.iter().map(|y| sign * y).collect(),
             objective: sign * measure.primal_objective * factor + program.constant,
             dual_objective: sign * measure.dual_objective * factor + program.constant,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! minimize (or maximize)   Re( sum_b tr(C_b X_b) + c'x )
-//! subject to               Re( sum_b tr(A_ib X_b) + a_i'x )  =, >=, <=  b_i,     X_b Hermitian >= 0,  x >= 0
+//! subject to               Re( sum_b tr(A_ib X_b) + a_i'x )  =, >=, <=  b_i,     X_b Hermitian >= 0,  x >= 0 or free
 //! ```
 //!
 //! They are solved by a primal-dual interior-point method on the complex blocks themselves: its normal equations have
@@ -26,14 +26,19 @@
 //! ```
 
 mod bound;
+mod cone;
 mod dense;
 mod expression;
 mod interior_point;
 mod kernel;
+mod normal;
+mod pair;
 mod program;
 mod solution;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verification;
 
 pub use dense::C;
 pub use expression::{ComplexExpression, HermitianVariable, ScalarVariable};

@@ -61,9 +61,10 @@ pub(super) struct Scalar {
     pub cost: f64,
     pub rows: Vec<(usize, f64)>,
     pub limit: Option<f64>,
+    pub free: bool,
 }
 
-/// A linear program over Hermitian positive semidefinite matrices and non-negative scalars. See the
+/// A linear program over Hermitian positive semidefinite matrices, non-negative and free scalars. See the
 /// [module](super) for its form.
 #[derive(Clone, Debug)]
 pub struct HermitianProgram {
@@ -116,13 +117,19 @@ impl HermitianProgram {
         ScalarVariable(self.scalars.len() - 1)
     }
 
+    /// Adds a real scalar of any sign.
+    pub fn free_scalar(&mut self) -> ScalarVariable {
+        self.scalars.push(Scalar { free: true, ..Scalar::default() });
+        ScalarVariable(self.scalars.len() - 1)
+    }
+
     /// States that the rows imply `tr X <= limit` (at least for some optimal point): not a row, but what makes dual
     /// bounds and proofs of infeasibility rigorous.
     pub fn trace_at_most(&mut self, matrix: HermitianVariable, limit: f64) {
         self.blocks[matrix.block].trace_limit = Some(limit);
     }
 
-    /// States that the rows imply `x <= limit`, likewise.
+    /// States that the rows imply `x <= limit`, likewise; for a free scalar `|x| <= limit`.
     pub fn scalar_at_most(&mut self, scalar: ScalarVariable, limit: f64) {
         self.scalars[scalar.0].limit = Some(limit);
     }
@@ -319,7 +326,7 @@ impl Block {
     }
 
     /// `sum += factor * sum_(k, l) w d_k d_l^H`.
-    fn add_to(&self, sum: &mut Matrix, coefficients: &Coefficients, factor: f64) {
+    pub(super) fn add_to(&self, sum: &mut Matrix, coefficients: &Coefficients, factor: f64) {
         if factor == 0.0 {
             return;
         }

@@ -30,7 +30,8 @@ pub struct HermitianSolution {
 }
 
 impl HermitianSolution {
-    /// A matrix variable's value.
+    /// A matrix variable's value; for [`Status::Unbounded`] its part of a ray along which the objective betters without
+    /// end.
     pub fn matrix(&self, variable: HermitianVariable) -> &Matrix {
         &self.matrices[variable.block]
     }

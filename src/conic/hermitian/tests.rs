@@ -238,18 +238,3 @@ fn schur_complements_give_the_quadratic_over_linear_function() {
     // Its only feasible X lies on no face, but no interior in Y's corner is needed either.
     assert!((solution.objective - expected).abs() < 1e-6 * expected, "{} {expected}", solution.objective);
 }
-
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    for n in [8, 16, 32, 64, 128] {
-        let (program, _) = diagonal(&hermitian(n, &mut stream(n as u64)));
-        let start = std::time::Instant::now();
-        let solution = program.solve();
-        eprintln!("diagonal {n}: {:?} {} iterations", start.elapsed(), solution.iterations);
-    }
-    let (program, _) = beamforming(5, 8, 1.0, 1.0, None);
-    let start = std::time::Instant::now();
-    let solution = program.solve();
-    eprintln!("beams: {:?} {} iterations", start.elapsed(), solution.iterations);
-}

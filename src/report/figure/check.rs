@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::benchmark::EFFORTS;
 use super::super::convergence::Effort;
 use super::super::quantity::{Quantity, Scale};
 use super::super::study::{Study, run_quantities};
@@ -87,6 +88,12 @@ impl Vocabulary {
                     mistakes.push(InputError::unknown(key, name, Effort::ALL.map(Effort::name)));
                 }
             }
+            (Some(name), kind) if kind.is_benchmark() => {
+                let efforts = EFFORTS.map(Effort::name);
+                if !efforts.contains(&name.as_str()) {
+                    mistakes.push(InputError::unknown(key, name, efforts));
+                }
+            }
             (Some(name), _) => {
                 let keys: Vec<&str> = self.axes.iter().flat_map(|a| &a.keys).map(|k| k.key.as_str()).collect();
                 if keys.is_empty() {
@@ -119,7 +126,9 @@ impl Vocabulary {
             FigureKind::Sweep => (plain.to_vec(), scales(of(&figure.metric))),
             FigureKind::Tradeoff => (scales(of(&figure.x)), scales(of(&figure.y))),
             FigureKind::Cdf => (scales(figure.metric.as_ref().and_then(|_| of(&figure.metric))), vec![Scale::Linear]),
-            FigureKind::Effort => (plain.to_vec(), plain.to_vec()),
+            FigureKind::Effort | FigureKind::RunningTime => (plain.to_vec(), plain.to_vec()),
+            kind if kind.is_benchmark() => (plain.to_vec(), vec![Scale::Linear]),
+            _ => (Vec::new(), Vec::new()),
         };
         for (name, scale, allowed) in [("x_scale", &figure.x_scale, x), ("y_scale", &figure.y_scale, y)] {
             let names = allowed.iter().map(|s| s.name());

@@ -29,6 +29,13 @@ fn usual(study: &Study, kind: FigureKind) -> Vec<FigureConfig> {
             std::iter::once(figure.clone()).chain(more).collect()
         }
         FigureKind::Tradeoff | FigureKind::Cdf | FigureKind::Effort => vec![figure],
+        // Statistics say something about several solvers on several problems.
+        FigureKind::PerformanceProfile | FigureKind::TargetsReached
+            if study.solvers.len() > 1 && study.cells.iter().map(|c| c.trials).sum::<usize>() >= 10 =>
+        {
+            vec![figure]
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -38,14 +38,15 @@ pub fn compose(study: &Study, config: &FigureConfig) -> Result<Option<Figure>> {
         FigureKind::Tradeoff => composer.tradeoff(),
         FigureKind::Cdf => composer.distribution(),
         FigureKind::Effort => composer.effort(),
+        _ => composer.benchmark()?,
     };
     let drawn = |p: &Point| p.x.is_finite() && p.y.is_finite();
     Ok(figure.filter(|f| f.series.iter().any(|s| s.points.iter().any(drawn))))
 }
 
-struct Composer<'a> {
-    study: &'a Study,
-    config: &'a FigureConfig,
+pub(super) struct Composer<'a> {
+    pub(super) study: &'a Study,
+    pub(super) config: &'a FigureConfig,
 }
 
 impl Composer<'_> {
@@ -317,7 +318,14 @@ impl Composer<'_> {
         Some(self.figure(x, y, series, Vec::new(), caption))
     }
 
-    fn figure(&self, mut x: Axis, mut y: Axis, series: Vec<Series>, references: Vec<f64>, caption: String) -> Figure {
+    pub(super) fn figure(
+        &self,
+        mut x: Axis,
+        mut y: Axis,
+        series: Vec<Series>,
+        references: Vec<f64>,
+        caption: String,
+    ) -> Figure {
         let config = self.config;
         x.range = config.x_range.or(x.range);
         y.range = config.y_range.or(y.range);
@@ -339,7 +347,7 @@ impl Composer<'_> {
     }
 
     /// The solvers to draw, in order.
-    fn solvers(&self) -> Vec<usize> {
+    pub(super) fn solvers(&self) -> Vec<usize> {
         let place = |label: &String| self.study.solvers.iter().position(|(l, _)| l == label);
         match self.config.solvers.is_empty() {
             true => (0..self.study.solvers.len()).collect(),
@@ -347,7 +355,7 @@ impl Composer<'_> {
         }
     }
 
-    fn series(&self, solver: usize, role: Role, points: Vec<Point>) -> Series {
+    pub(super) fn series(&self, solver: usize, role: Role, points: Vec<Point>) -> Series {
         let label = &self.study.solvers[solver].0;
         let renamed = self.config.labels.iter().find(|(l, _)| l == label).map(|(_, name)| name);
         Series { label: renamed.unwrap_or(label).clone(), solver: Some(solver), role, points }

@@ -33,7 +33,8 @@ fn number(x: f64) -> String {
     if x.is_finite() { format!("{x}") } else { String::new() }
 }
 
-fn line(fields: &[String]) -> String {
+/// One line of comma-separated values.
+pub fn line(fields: &[String]) -> String {
     let field = |text: &String| match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.clone(),

@@ -3,11 +3,13 @@
 //! A [`Figure`] is data on axes, made from a study by the same aggregation as the page. [`layout`] puts it on paper as
 //! lines, areas and words; each format then writes those, except PGFPlots and CSV, which write the data.
 
+mod benchmark;
 mod check;
 mod choose;
 mod compose;
 mod csv;
 mod font;
+mod heat_map;
 mod layout;
 mod pdf;
 mod pgfplots;
@@ -21,6 +23,9 @@ mod write;
 pub use check::{Vocabulary, find};
 pub use choose::chosen;
 pub use compose::compose;
+pub(super) use csv::line as csv_line;
+pub use heat_map::HeatMap;
+pub(super) use pgfplots::escaped as tex;
 pub use write::{Format, Options, write_figures};
 
 use super::quantity::Scale;

@@ -239,7 +239,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// Text that TeX sets as itself.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {

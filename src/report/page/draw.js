@@ -187,7 +187,8 @@ class Figure {
 
   // The figures of this kind that the config asks for: the first is shown, and all can be chosen.
   presets(kind) {
-    this.asked = data.figures.filter((figure) => figure.kind === kind);
+    const wanted = typeof kind === "function" ? kind : (name) => name === kind;
+    this.asked = data.figures.filter((figure) => wanted(figure.kind));
     const names = this.asked.map((figure, i) => [String(i), figure.title ?? figure.name]);
     this.choice("figure", "Figure", () => (names.length ? [...names, ["free", "free choice"]] : []));
   }

@@ -364,12 +364,72 @@ function effort() {
   figures.effort = f;
 }
 
+// Statistics of convergence over all problems.
+function benchmark() {
+  const all = data.benchmark;
+  if (!all) return;
+  const f = new Figure("benchmark");
+  f.presets((kind) => kind in all.best);
+  f.choice("show", "Show", () => [
+    ["targets_reached", "targets reached"], ["performance_profile", "performance profile"], ["data_profile", "data profile"],
+    ["success_rate", "success rate"], ["running_time", "expected running time"],
+  ]);
+  const timed = () => !["data_profile", "success_rate"].includes(f.state.show);
+  f.choice("effort", "in", () => (timed() ? [["evaluations", "evaluations"], ["time", "solver time"]] : []));
+  const profile = () => ["performance_profile", "data_profile"].includes(f.state.show);
+  const usual = Object.keys(all.best.data_profile);
+  f.choice("target", "solved: gap at most", () => (profile() ? usual.map((t) => [t, format(10 ** (-t / 4))]) : []), "12");
+  const bounds = all.proven === all.problems ? "the proven bound" : "the proven bound, else the best known";
+  f.choice("reference", "gap to", () => [...(all.proven ? [["bound", bounds]] : []), ["best", "the best known"]]);
+  f.build = () => {
+    const { show, effort, target, reference } = f.state;
+    const time = effort === "time";
+    const amount = time ? "Solver time (s)" : "Evaluations (designs judged by the solver)";
+    const shares = { title: "Share of problems", range: [0, 1.02] };
+    const gaps = { title: "Target: gap to the reference", log: true };
+    const kinds = {
+      performance_profile: [{ title: `Ratio to the least ${time ? "time" : "number of evaluations"} of any solver`, log: true }, shares,
+        "at ratio 1 a line shows on what share of the problems that solver is the first to reach the target, at the right end on what share it reaches it at all. A line above another is better. (Dolan and Moré, 2002.)"],
+      data_profile: [{ title: "Evaluations / (real numbers of the design + 1)", log: true }, shares,
+        "the share of problems solved within a budget, in units of what a gradient by differences costs. (Moré and Wild, 2009.)"],
+      targets_reached: [{ title: amount, log: true }, { title: "Share of problems and targets", range: [0, 1.02] },
+        "over 25 target gaps from 1 to 10⁻⁶, four a decade, on every problem: the share of these pairs reached by then. Further left is faster, higher is closer."],
+      success_rate: [gaps, shares, "the share of problems on which the solver comes as close as the target on the horizontal axis."],
+      running_time: [gaps, { title: time ? "Expected solver time (s)" : "Expected evaluations", log: true },
+        "what all runs spent until they hit the target or ended, over the number of runs that hit it: the cost of one success with independent restarts. Lower is better; a line ends at the closest target that was ever hit."],
+    };
+    let curves = all[reference][show];
+    if (timed()) curves = curves[effort];
+    if (profile()) curves = curves[target];
+    const [x, y, words] = kinds[show];
+    const stepped = profile() || show === "targets_reached";
+    const ends = curves.flatMap(([places]) => places.slice(-1));
+    const right = Math.max(...ends) * 1.05;
+    const sets = f.order().flatMap((s) => {
+      const points = curves[s][0].map((place, i) => ({ x: place, y: curves[s][1][i] }));
+      if (stepped && points.length) {
+        points.unshift({ x: show === "performance_profile" ? Math.min(1, points[0].x) : points[0].x, y: points[0].x === 1 && show === "performance_profile" ? points[0].y : 0 });
+        points.push({ x: right, y: points.at(-1).y });
+      }
+      return points.length ? [line(s, points, stepped ? { stepped: "before", pointRadius: 0, pointHitRadius: 5 } : {})] : [];
+    });
+    const from = reference === "best" || !all.proven ? "the best objective that any solver of this run reached"
+      : all.proven === all.problems ? "the tightest proven bound of the problem"
+      : `the tightest proven bound on ${all.proven} of the problems, and on the others, which have none, the best objective that any solver reached`;
+    const problems = all.problems === 1 ? "1 problem" : `${all.problems} problems`;
+    const text = `How to read: ${words} Over ${problems} (trials of sweep points that all solvers were run on and one solved to feasibility); gaps are measured from ${from}. Runs without a feasible design, of whatever end, count as unsolved.`;
+    return { sets, x, y, caption: { text, empty: "no solver reached the target on any problem." } };
+  };
+  f.start();
+  figures.benchmark = f;
+}
+
 function cellName(cell) {
   const place = data.cells[cell].place;
   return data.axes.map((axis, a) => axis.keys.map((k) => `${k.label} ${k.values[place[a]]}`).join(", ")).join("; ");
 }
 
-for (const figure of [convergence, sweep, tradeoff, distribution, effort]) figure();
+for (const figure of [convergence, sweep, tradeoff, distribution, effort, benchmark]) figure();
 
 // Paper is light, and narrower than a screen: charts are drawn anew for it.
 const redraw = () => Object.values(figures).forEach((f) => f.draw());

@@ -1,13 +1,15 @@
-//! Which least rates can be reached (orthogonal pilots): a conic program a level.
+//! Which least rates can be reached: a conic program a level.
 //!
-//! A level asks each SINR to be at least S: `G_k >= S I_k`, convex in the stream powers ([`super::streams`]). The program
-//! minimises the factor on all power limits that it takes. The level is reached if and only if that is at most 1; a
+//! A level asks each SINR to be at least S. For orthogonal pilots that is `G_k >= S I_k`, convex in the stream powers
+//! ([`super::streams`]); where pilots overlap it is a cone in amplitudes ([`super::amplitudes`]). The program minimises the
+//! factor on all power limits that it takes (or its root). The level is reached if and only if that is at most 1; a
 //! dual bound above 1, or a certificate of infeasibility (interference alone is too strong), proves that it is not.
 
 use std::sync::Arc;
 
 use super::System;
 use super::allocation::Allocation;
+use super::amplitudes::Amplitudes;
 use super::limits::Limits;
 use super::streams::Streams;
 use crate::conic::{Coefficient, Cone, Program, Sense, Settings, Status, Variable};
@@ -22,13 +24,19 @@ pub(super) struct MaxMin {
     repair: Box<dyn Feasibility>,
     allocation: Allocation,
     program: Program,
-    streams: Streams,
+    form: Form,
     factor: Variable,
-    /// The coefficient of `g_k` in each user's row, and its value for an SINR of 1.
-    rows: Vec<(Coefficient, f64)>,
     total: Vec<f64>,
     sinr: Vec<f64>,
     interference: Vec<f64>,
+}
+
+/// The variables of the program.
+enum Form {
+    /// Powers; with the coefficient of `g_k` in each user's row, and its value for an SINR of 1.
+    Powers(Streams, Vec<(Coefficient, f64)>),
+    /// Amplitudes; the factor on powers is the square of the program's.
+    Amplitudes(Amplitudes),
 }
 
 /// Steps of [`MaxMin::level_out`], at most.
@@ -40,20 +48,17 @@ impl MaxMin {
         program.set_settings(Settings { tolerance: 1e-9, ..Settings::default() });
         let factor = program.variables(1).get(0);
         program.objective(factor);
-        let streams = Streams::new(&mut program, &system, &limits, Some(factor));
-        let mut rows = Vec::new();
-        for (k, g) in streams.gain.iter().enumerate() {
-            let fading = &system.users.fading[k * system.users.access_points..(k + 1) * system.users.access_points];
-            // Relative to the interference of all power at the nearest access point.
-            let scale = 1.0 / (system.users.noise + limits.power * fading.iter().copied().fold(0.0, f64::max));
-            let heard = scale * (streams.interference(&system, &limits, k) + system.users.noise);
-            let row = program.constrain(Cone::NonNegative, [0.0 * g - heard]).row(0);
-            rows.push((program.coefficient(row, g), scale * streams.largest[k]));
-        }
+        let form = if system.users.orthogonal() {
+            let streams = Streams::new(&mut program, &system, &limits, Some(factor));
+            let rows = rows(&mut program, &system, &limits, &streams);
+            Form::Powers(streams, rows)
+        } else {
+            Form::Amplitudes(Amplitudes::new(&mut program, &system, &limits, factor))
+        };
         let (total, each) = (vec![0.0; system.users.access_points], vec![0.0; system.users.users]);
         let (sinr, interference) = (each.clone(), each);
         let allocation = Allocation::new(&system, &limits);
-        Self { system, limits, repair, allocation, program, streams, factor, rows, total, sinr, interference }
+        Self { system, limits, repair, allocation, program, form, factor, total, sinr, interference }
     }
 
     /// Writes the SINRs of a design, and gives the least.
@@ -114,11 +119,29 @@ impl MaxMin {
     }
 }
 
+/// The rows `g_k / S - I_k >= 0`.
+fn rows(program: &mut Program, system: &System, limits: &Limits, streams: &Streams) -> Vec<(Coefficient, f64)> {
+    let mut rows = Vec::new();
+    for (k, g) in streams.gain.iter().enumerate() {
+        let fading = &system.users.fading[k * system.users.access_points..(k + 1) * system.users.access_points];
+        // Relative to the interference of all power at the nearest access point.
+        let scale = 1.0 / (system.users.noise + limits.power * fading.iter().copied().fold(0.0, f64::max));
+        let heard = scale * (streams.interference(system, limits, k) + system.users.noise);
+        let row = program.constrain(Cone::NonNegative, [0.0 * g - heard]).row(0);
+        rows.push((program.coefficient(row, g), scale * streams.largest[k]));
+    }
+    rows
+}
+
 impl LevelSet for MaxMin {
     /// No rate at all; and that of the weakest user alone, with all power and no interference.
     fn range(&mut self) -> Result<(f64, f64)> {
         let users = &self.system.users;
-        let most = self.streams.largest.iter().copied().fold(f64::INFINITY, f64::min);
+        let largest = match &self.form {
+            Form::Powers(streams, _) => &streams.largest,
+            Form::Amplitudes(amplitudes) => &amplitudes.largest,
+        };
+        let most = largest.iter().copied().fold(f64::INFINITY, f64::min);
         Ok((0.0, users.rate(most / users.noise)))
     }
 
@@ -128,8 +151,13 @@ impl LevelSet for MaxMin {
             self.repair.repair(out);
             return Ok(Reached::Yes);
         }
-        for (k, (place, unit)) in self.rows.iter().enumerate() {
-            self.program.set(*place, unit / sinr.max(self.limits.sinr[k]));
+        let (rows, by_root) = match &self.form {
+            Form::Powers(_, rows) => (rows, false),
+            Form::Amplitudes(amplitudes) => (&amplitudes.rows, true),
+        };
+        for (k, (place, unit)) in rows.iter().enumerate() {
+            let wanted = sinr.max(self.limits.sinr[k]);
+            self.program.set(*place, unit / if by_root { wanted.sqrt() } else { wanted });
         }
         let solution = self.program.solve()?;
         if solution.status == Status::Infeasible {
@@ -149,8 +177,11 @@ impl LevelSet for MaxMin {
                 return Ok(Reached::No(Certificate { kind: "dual", values }));
             }
         }
-        let scale = self.limits.power / if factor > 0.0 { factor } else { 1.0 };
-        self.streams.read(&x, scale, out);
+        let factor = if factor > 0.0 { factor } else { 1.0 };
+        match &self.form {
+            Form::Powers(streams, _) => streams.read(&x, self.limits.power / factor, out),
+            Form::Amplitudes(amplitudes) => amplitudes.read(&x, self.limits.power / (factor * factor), out),
+        }
         if self.limits.access_point.iter().all(|cap| cap.is_infinite()) {
             self.repair.repair(out);
             if self.limits.sinr.iter().all(|floor| *floor <= 0.0) {

@@ -1,4 +1,4 @@
-//! The maximiser of the paper's surrogate in closed form (orthogonal pilots, CRLBs of own illumination).
+//! The maximiser of the paper's surrogate in closed form (CRLBs of own illumination).
 //!
 //! At a design, `b_k = x_k / I_k` and `i_k = SINR_k / (I_k (1 + SINR_k))`. The quadratic transform bounds
 //! `ln(1 + SINR_k) >= const + 2 b_k x_k - i_k (x_k² + I_k)`, tight there (paper 004, (20) and (21) with natural
@@ -14,6 +14,11 @@
 //! The middle branch is the corner `A_l c_l = C_l` without a beam. `X -> d -> T -> s -> X` is a monotone map that
 //! shrinks ratios (Yates' standard interference functions, doi:10.1109/49.414651, with equality of scale excluded by the
 //! 1 in `s_k`), so it is iterated to its fixed point; lambda is the root of the budget. `sqrt(p_kl)` then has rank one.
+//!
+//! Where pilots overlap, the coherent `y_kj²` joins `I_k`. Jensen's inequality takes it apart,
+//! `(sum_l A_l z_jl)² <= sum_l A_l² z_jl² y°/(A_l z°_jl)`, tight at the design, which adds
+//! `f_jl = sum_k w_k i_k |psi_j^H psi_k|² A_l y°_kj / z°_jl` to the divisor of user j's stream: `z_jl = s_j a_jl / (d_l + f_jl)`.
+//! All powers stay positive, as the bound needs. Only the corner then takes a root, for `c_l` has a divisor a user.
 
 use std::sync::Arc;
 
@@ -52,6 +57,8 @@ pub(super) struct ClosedForm {
     curvature: Vec<f64>,
     /// `sum_k w_k i_k beta_kl`.
     cost: Vec<f64>,
+    /// `f_kl`, K x L; empty for orthogonal pilots.
+    coherent: Vec<f64>,
     /// `d_l`, and one over it.
     divisor: Vec<f64>,
     inverse: Vec<f64>,
@@ -81,6 +88,7 @@ impl ClosedForm {
             linear: each.clone(),
             curvature: each.clone(),
             cost: site.clone(),
+            coherent: vec![0.0; if system.users.orthogonal() { 0 } else { users * access_points }],
             divisor: site.clone(),
             inverse: site,
             share: each.clone(),
@@ -118,11 +126,25 @@ impl ClosedForm {
             self.curvature[k] = self.weights[k] * sinr / (i * (1.0 + sinr));
             self.cost.iter_mut().zip(fading).for_each(|(c, beta)| *c += self.curvature[k] * beta);
         }
+        self.coherent.fill(0.0);
+        for leak in &users.leaks {
+            let streams = leak.sender * users.access_points..(leak.sender + 1) * users.access_points;
+            let sent = &power[streams.clone()];
+            let heard: f64 = leak.amplitude.iter().zip(sent).map(|(a, p)| a * p.sqrt()).sum();
+            let price = self.curvature[leak.hears] * leak.overlap * heard;
+            for ((f, a), p) in self.coherent[streams].iter_mut().zip(&leak.amplitude).zip(sent) {
+                // A stream without power stays without.
+                *f += if price > 0.0 { price * a / p.sqrt() } else { 0.0 };
+            }
+        }
     }
 
     /// `X -> d -> T -> s`: one sweep from the shares `s` to the next ones, in `next`. Gives the largest change of their
     /// logarithms.
     fn sweep(&mut self, price: f64) -> f64 {
+        if !self.coherent.is_empty() {
+            return self.sweep_coherent(price);
+        }
         let users = &self.system.users;
         let access_points = users.access_points;
         let x = &mut self.site_buffer;
@@ -137,6 +159,36 @@ impl ClosedForm {
             self.inverse[l] = 1.0 / self.divisor[l];
         }
         self.next_shares()
+    }
+
+    /// The same where each stream has a divisor of its own, `d_l + f_kl`. The buffer gets `c_l d_l²`, as if it had not.
+    fn sweep_coherent(&mut self, price: f64) -> f64 {
+        let users = &self.system.users;
+        let (count, access_points) = (users.users, users.access_points);
+        for (l, site) in self.allocation.sites.iter().enumerate() {
+            let communication = |d: f64| {
+                let streams = (0..count).map(|k| k * access_points + l).zip(&self.share);
+                streams.fold((0.0, 0.0), |(sum, slope), (at, s)| {
+                    let inverse = 1.0 / (d + self.coherent[at]);
+                    let power = users.gain[at] * (s * inverse).powi(2);
+                    (sum + power, slope - 2.0 * power * inverse)
+                })
+            };
+            let d = coherent_divisor(site, price + self.cost[l], communication);
+            self.divisor[l] = d;
+            self.site_buffer[l] = communication(d).0 * d * d;
+        }
+        let mut change: f64 = 0.0;
+        for k in 0..count {
+            let at = k * access_points..(k + 1) * access_points;
+            let terms = users.gain[at.clone()].iter().zip(&self.divisor).zip(&self.coherent[at]);
+            let sum: f64 = terms.map(|((g, d), f)| g / (d + f)).sum();
+            self.next[k] = self.linear[k] / (1.0 + self.curvature[k] * sum);
+            if self.share[k] > 0.0 {
+                change = change.max((self.next[k] / self.share[k]).ln().abs());
+            }
+        }
+        change
     }
 
     /// `d -> T -> s`.
@@ -199,6 +251,19 @@ impl ClosedForm {
         }
     }
 
+    /// The design of the shares and divisors, where pilots overlap.
+    fn write_coherent(&mut self, out: &mut Design) {
+        let half = out.len() / 2;
+        for (k, s) in self.share.iter().enumerate() {
+            for (l, d) in self.divisor.iter().enumerate() {
+                let at = k * self.divisor.len() + l;
+                out[at] = self.system.users.gain[at] * (s / (d + self.coherent[at])).powi(2);
+            }
+        }
+        out[half..].fill(0.0);
+        self.allocation.spend(out);
+    }
+
     /// Iterates the fixed point at a price of power, and gives the power that it spends. Sweeps shrink the distance to
     /// the fixed point; where they do so slowly, Newton's steps are tried, and kept where they do better.
     fn settle(&mut self, price: f64) -> f64 {
@@ -209,7 +274,7 @@ impl ClosedForm {
             }
             self.share.copy_from_slice(&self.next);
             let swept = self.sweep(price);
-            if swept > SLOW * change && swept > SETTLED {
+            if swept > SLOW * change && swept > SETTLED && self.coherent.is_empty() {
                 self.kept.copy_from_slice(&self.next);
                 self.newton(price);
                 self.share.copy_from_slice(&self.next);
@@ -235,7 +300,7 @@ impl ClosedForm {
 }
 
 /// `d_l` at the price `e` of power and given `X_l`; where the access point's own limit binds, e rises until it holds.
-fn divisor(site: &Site, e: f64, x: f64) -> f64 {
+pub(super) fn divisor(site: &Site, e: f64, x: f64) -> f64 {
     let corner = if site.needed > 0.0 { (site.by_communication * x / site.needed).sqrt() } else { f64::INFINITY };
     let share = if site.prefers_communication() { 0.0 } else { 1.0 - site.by_communication / site.by_sensing };
     let at = |e: f64| e.min((e * share).max(corner));
@@ -251,6 +316,41 @@ fn divisor(site: &Site, e: f64, x: f64) -> f64 {
                 let left = (site.cap - site.needed / site.by_sensing).max(1e-12 * site.cap);
                 share * (x / (share * left)).sqrt()
             };
+        }
+    }
+    d
+}
+
+/// The divisor where `communication` gives `c_l`, convex and falling in it, and its slope.
+fn coherent_divisor(site: &Site, e: f64, communication: impl Fn(f64) -> (f64, f64)) -> f64 {
+    let share = if site.prefers_communication() { 0.0 } else { 1.0 - site.by_communication / site.by_sensing };
+    // Newton's method climbs to the root from where the function is above its target, and never passes it.
+    let root = |target: f64, mut low: f64, high: f64| {
+        for _ in 0..100 {
+            let (power, slope) = communication(low);
+            let next = low + (target - power) / slope;
+            if next.is_nan() || next <= low * (1.0 + 1e-14) || low >= high {
+                break;
+            }
+            low = next;
+        }
+        low.min(high)
+    };
+    let mut d = e;
+    if site.needed > 0.0 && site.by_communication > 0.0 {
+        let target = site.needed / site.by_communication;
+        let least = (e * share).max(1e-9 * e);
+        if communication(e).0 < target {
+            d = if communication(least).0 <= target { least } else { root(target, least, e) };
+        }
+    }
+    if site.cap.is_finite() {
+        let power = communication(d).0;
+        if power + site.sensing(power) > site.cap {
+            let alone = site.by_communication * site.cap >= site.needed;
+            let left = (site.cap - site.needed / site.by_sensing).max(1e-12 * site.cap);
+            let target = if alone { site.cap } else { left / share };
+            return root(target, d, f64::INFINITY);
         }
     }
     d
@@ -315,6 +415,10 @@ impl Majorizer for ClosedForm {
             price = next;
         }
         self.price = price;
+        if !self.coherent.is_empty() {
+            self.write_coherent(out);
+            return Ok(());
+        }
         self.inverse.iter_mut().zip(&self.divisor).for_each(|(inverse, d)| *inverse = 1.0 / (d * d));
         let users = &self.system.users;
         let half = out.len() / 2;

@@ -5,11 +5,14 @@
 //! sensing, K x L each. Rates: [`rate`](Coefficients), CRLBs: [`Sensing`].
 
 mod allocation;
+mod amplitudes;
 mod baselines;
 mod branching;
 mod config;
 pub mod echo;
+mod fair;
 mod feasibility;
+mod gradient;
 mod illumination;
 mod instance;
 mod layout;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::System;
 use super::branching::{Tree, TreeBound};
+use super::fair::Fair;
 use super::feasibility::Assessor;
+use super::gradient;
 use super::illumination::equal_phases;
 use super::level_set::MaxMin;
 use super::limits::{Limits, Utility};
@@ -37,6 +39,7 @@ pub(super) fn structure(system: &Arc<System>, problem: &ProblemSpec) -> Structur
                 Box::new(ConicSurrogate::new(Arc::clone(&system), utility.clone(), limits.clone()))
             })
         }),
+        gradient: gradient::offer(system, problem),
         formulations: formulations(system, &with_utility),
         majorizer: with_utility.clone().and_then(|rates| majorizer(system, rates)),
         bound: with_utility.clone().and_then(|rates| bound(system, rates)),
@@ -77,18 +80,25 @@ fn orthogonal(system: &System) -> Result<(), Refusal> {
 }
 
 fn majorizer(system: &Arc<System>, (limits, utility): (Limits, Utility)) -> Offer<dyn Majorizer> {
-    orthogonal(system)?;
-    let weights = weights(utility)?;
     let limits = limits.without_rates()?.own_only()?;
+    if utility == Utility::Least {
+        orthogonal(system)?;
+        if limits.access_point.iter().any(|cap| cap.is_finite()) {
+            return Err(Refusal::new("the fixed point of `min_rate` knows no limits on `access_point_power`"));
+        }
+        let system = Arc::clone(system);
+        return offer(move || -> Box<dyn Majorizer> { Box::new(Fair::new(Arc::clone(&system), &limits)) });
+    }
+    let weights = weights(utility)?;
     let system = Arc::clone(system);
     offer(move || -> Box<dyn Majorizer> { Box::new(ClosedForm::new(Arc::clone(&system), weights.clone(), &limits)) })
 }
 
 fn level_set(system: &Arc<System>, (limits, utility): (Limits, Utility)) -> Offer<dyn LevelSet> {
-    orthogonal(system)?;
     if utility != Utility::Least {
         return Err(Refusal::new("only the levels of `min_rate` are convex"));
     }
+    let limits = if system.users.orthogonal() { limits } else { limits.own_only()? };
     if !equal_phases(system, &limits) {
         return Err(Refusal::new("limits on `crlb_multistatic` under gains of different phases are not convex"));
     }

@@ -18,6 +18,7 @@ mod linearised;
 mod metrics;
 mod offers;
 mod planar;
+mod planar_sums;
 mod rank_one;
 mod relaxation;
 mod scalars;
@@ -39,7 +40,7 @@ pub use scalars::Scalars;
 pub use toeplitz::Toeplitz;
 pub use system::{General, RankOne, Statistics, System};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
@@ -128,7 +129,12 @@ impl SystemModel for IrsMassiveMimo {
         let (system, phases) = (Arc::clone(&self.system), design.to_vec());
         let scans = scans::scans(&system, &phases);
         let antennas = system.steering.len();
-        let snapshots = move |draws: &mut RandomStream| simulation::snapshots(&system, &phases, draws);
+        // Square roots of covariances are found once, and only where snapshots are drawn.
+        let source = OnceLock::new();
+        let snapshots = move |draws: &mut RandomStream| {
+            let source = source.get_or_init(|| simulation::EchoSource::new(&system, &phases));
+            source.as_ref().map(|source| source.draw(draws)).map_err(|reason| Error::Numerical(reason.to_string()))
+        };
         Some(Echoes { antennas, snapshots: Box::new(snapshots), scans })
     }
 

@@ -1,4 +1,4 @@
-//! The composite scans of MUSIC (paper 000, (48), Figs. 3 and 4), and the raw snapshots that they are for.
+//! The composite scans of MUSIC (paper 000, (48), Figs. 3 and 4).
 //!
 //! The response is `u = alpha_p p(phi, nu) + alpha_q c s(psi, delta) a_B`. One pair of angles is scanned, all else known.
 //! The surface's angles enter by the scalar `s` alone: two real equations, so that several pairs may fit equally well.
@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use num_complex::Complex;
 
-use super::planar::{Direction, PlanarArray, SteeringConvention};
+use super::planar::Direction;
+use super::planar_sums::{Polynomial, walk};
 use super::system::System;
-use crate::radio::music::Scan;
+use crate::radio::music::{Response, Scan};
 
 /// What all scans of one phase vector share.
 struct Known {
@@ -22,30 +23,24 @@ struct Known {
     surface: Vec<Complex<f64>>,
 }
 
-/// A steering vector's inner product with any vector, factor by factor, without forming it.
-fn project(
-    array: PlanarArray,
-    convention: SteeringConvention,
-    at: Direction,
-    conjugated: &[Complex<f64>],
-) -> Complex<f64> {
-    let [first, second] = array.factors(at, convention);
-    let rows = conjugated.chunks_exact(array.rows).zip(&second);
-    rows.map(|(row, b2)| row.iter().zip(&first).map(|(e, b1)| e * b1).sum::<Complex<f64>>() * b2).sum()
-}
-
 fn inner(a: &[Complex<f64>], b: &[Complex<f64>]) -> Complex<f64> {
     a.iter().zip(b).map(|(a, b)| a.conj() * b).sum()
-}
-
-fn conjugated(x: &[Complex<f64>]) -> Vec<Complex<f64>> {
-    x.iter().map(Complex::conj).collect()
 }
 
 /// Over the target's angles at the base station; with or without the path over the surface in the response.
 struct BaseStation {
     known: Arc<Known>,
     direct_only: bool,
+}
+
+impl BaseStation {
+    /// The weights of `p` and of `a_B`.
+    fn weights(&self) -> [Complex<f64>; 2] {
+        if self.direct_only {
+            return [Complex::new(1.0, 0.0), Complex::default()];
+        }
+        [self.known.system.instance.target_reflection_base_station, self.known.reflected * self.known.scalar]
+    }
 }
 
 impl Scan for BaseStation {
@@ -67,25 +62,42 @@ impl Scan for BaseStation {
         Some([at.azimuth, at.elevation])
     }
 
-    fn against<'a>(&'a self, signal: &'a [Complex<f64>]) -> Box<dyn Fn(f64, f64) -> (f64, f64) + Send + Sync + 'a> {
+    fn response(&self, azimuth: f64, elevation: f64) -> Vec<Complex<f64>> {
+        let system = &self.known.system;
+        let (array, convention) = (system.instance.base_station_array, system.instance.steering_convention);
+        let [direct, sigma] = self.weights();
+        let p = array.steering_vector(Direction { azimuth, elevation }, convention);
+        p.iter().zip(&system.steering).map(|(p, a)| direct * p + sigma * a).collect()
+    }
+
+    fn against<'a>(&'a self, signal: &'a [Complex<f64>]) -> Response<'a> {
         let system = &self.known.system;
         let (array, convention) = (system.instance.base_station_array, system.instance.steering_convention);
         let antennas = array.len() as f64;
-        let direct =
-            if self.direct_only { Complex::new(1.0, 0.0) } else { system.instance.target_reflection_base_station };
-        let sigma = if self.direct_only { Complex::default() } else { self.known.reflected * self.known.scalar };
-        let (signal_row, steering_row) = (conjugated(signal), conjugated(&system.steering));
+        let [direct, sigma] = self.weights();
+        let seen = Polynomial::new(array.rows, signal.iter().map(Complex::conj));
         let along = inner(signal, &system.steering) * sigma;
         let fixed = antennas * (direct.norm_sqr() + sigma.norm_sqr());
-        Box::new(move |azimuth, elevation| {
-            let at = Direction { azimuth, elevation };
-            let captured = direct * project(array, convention, at, &signal_row) + along;
-            if self.direct_only {
-                return (antennas, captured.norm_sqr());
-            }
-            // ||u||² = |alpha_p|² M + |sigma|² M + 2 Re(sigma^* alpha_p a_B^H p).
-            let overlap = project(array, convention, at, &steering_row);
-            (fixed + 2.0 * (sigma.conj() * direct * overlap).re, captured.norm_sqr())
+        // a_B^H p is a product of two sums over one axis each.
+        let [first, second] = array.factors(system.instance.angles.base_station, convention);
+        let one = |factor: &[Complex<f64>]| factor.iter().map(Complex::conj).collect::<Vec<_>>();
+        let first = Polynomial::new(array.rows, one(&first).into_iter());
+        let second = Polynomial::new(1, one(&second).into_iter());
+        Box::new(move |azimuth, elevations, out| {
+            walk(array, convention, azimuth, elevations, |points, range| {
+                let seen = seen.at(points);
+                let out = out[range].iter_mut();
+                if self.direct_only {
+                    out.zip(seen).for_each(|(out, seen)| *out = (antennas, seen.norm_sqr()));
+                    return;
+                }
+                // ||u||² = |alpha_p|² M + |sigma|² M + 2 Re(sigma^* alpha_p a_B^H p).
+                let (first, second) = (first.at(points), second.at(points));
+                for (l, out) in out.enumerate() {
+                    let overlap = sigma.conj() * direct * first[l] * second[l];
+                    *out = (fixed + 2.0 * overlap.re, (direct * seen[l] + along).norm_sqr());
+                }
+            });
         })
     }
 }
@@ -107,7 +119,16 @@ impl Scan for Surface {
         Some([at.azimuth, at.elevation])
     }
 
-    fn against<'a>(&'a self, signal: &'a [Complex<f64>]) -> Box<dyn Fn(f64, f64) -> (f64, f64) + Send + Sync + 'a> {
+    fn response(&self, azimuth: f64, elevation: f64) -> Vec<Complex<f64>> {
+        let system = &self.0.system;
+        let (array, convention) = (system.instance.irs_array, system.instance.steering_convention);
+        let q = array.steering_vector(Direction { azimuth, elevation }, convention);
+        let scalar: Complex<f64> = self.0.surface.iter().zip(&q).map(|(b, q)| b * q).sum();
+        let (direct, sigma) = (system.instance.target_reflection_base_station, self.0.reflected * scalar);
+        system.target.iter().zip(&system.steering).map(|(p, a)| direct * p + sigma * a).collect()
+    }
+
+    fn against<'a>(&'a self, signal: &'a [Complex<f64>]) -> Response<'a> {
         let system = &self.0.system;
         let (array, convention) = (system.instance.irs_array, system.instance.steering_convention);
         let direct = system.instance.target_reflection_base_station;
@@ -115,11 +136,15 @@ impl Scan for Surface {
         let seen_directly = direct * inner(signal, &system.target);
         let seen_reflected = inner(signal, &system.steering);
         let overlap = direct.conj() * inner(&system.target, &system.steering);
-        Box::new(move |azimuth, elevation| {
-            let scalar = project(array, convention, Direction { azimuth, elevation }, &self.0.surface);
-            let sigma = self.0.reflected * scalar;
-            let norm = antennas * (direct.norm_sqr() + sigma.norm_sqr()) + 2.0 * (overlap * sigma).re;
-            (norm, (seen_directly + sigma * seen_reflected).norm_sqr())
+        let surface = Polynomial::new(array.rows, self.0.surface.iter().copied());
+        Box::new(move |azimuth, elevations, out| {
+            walk(array, convention, azimuth, elevations, |points, range| {
+                for (out, scalar) in out[range].iter_mut().zip(surface.at(points)) {
+                    let sigma = self.0.reflected * scalar;
+                    let norm = antennas * (direct.norm_sqr() + sigma.norm_sqr()) + 2.0 * (overlap * sigma).re;
+                    *out = (norm, (seen_directly + sigma * seen_reflected).norm_sqr());
+                }
+            });
         })
     }
 }

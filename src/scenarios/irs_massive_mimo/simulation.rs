@@ -7,6 +7,7 @@ use num_complex::Complex;
 use super::system::System;
 use crate::error::{Error, Result};
 use crate::math::RandomStream;
+use crate::radio::music::Snapshots;
 use crate::simulation::{Simulation, SimulationFactory};
 
 type Matrix = Mat<Complex<f64>>;
@@ -277,32 +278,47 @@ impl Simulation for RawChannels {
     }
 }
 
-/// Draws snapshots `Y = sqrt(rho) u u^H W X + N`, [M][T], T the data symbols of a coherence interval, row-major.
-///
-/// # Errors
-/// Where a covariance has no square root.
-pub(super) fn snapshots(system: &System, phases: &[f64], draws: &mut RandomStream) -> Result<Vec<Complex<f64>>> {
-    let raw = RawChannels::new(system, phases)?;
-    let channels = raw.draw(draws);
-    let samples = (system.instance.coherence_length - system.instance.pilot_length) as usize;
-    let echo_gain: f64 = raw.echo.iter().map(Complex::norm_sqr).sum();
-    let over = |share: f64, by: f64| if by > 0.0 { (share / by).sqrt() } else { 0.0 };
-    // u^H w_k of each stream; its power is that of the statistics, on average.
-    let trace = super::metrics::traces(system, phases)?;
-    let streams: Vec<Complex<f64>> = (0..raw.users)
-        .map(|k| {
-            let communication = over(raw.communication_share[k], trace.estimate_gain[k]);
-            let sensing = over(raw.sensing_share[k], echo_gain);
-            inner(&raw.echo, &channels.estimate[k]) * communication + echo_gain * sensing
-        })
-        .collect();
-    let sent: Vec<Complex<f64>> = (0..samples)
-        .map(|_| streams.iter().map(|s| s * draws.complex_normal(1.0)).sum::<Complex<f64>>() * raw.transmit_snr.sqrt())
-        .collect();
-    Ok(raw
-        .echo
-        .iter()
-        .flat_map(|u| sent.iter().map(move |x| u * x).collect::<Vec<_>>())
-        .map(|y| y + draws.complex_normal(1.0))
-        .collect())
+/// Draws the snapshots of one phase vector's echoes.
+pub(super) struct EchoSource {
+    raw: RawChannels,
+    /// Amplitudes of the users' streams and of the sensing streams.
+    amplitudes: Vec<[f64; 2]>,
+    echo_gain: f64,
+    samples: usize,
+}
+
+impl EchoSource {
+    /// # Errors
+    /// Where a covariance has no square root.
+    pub fn new(system: &System, phases: &[f64]) -> Result<Self> {
+        let raw = RawChannels::new(system, phases)?;
+        let samples = (system.instance.coherence_length - system.instance.pilot_length) as usize;
+        let echo_gain: f64 = raw.echo.iter().map(Complex::norm_sqr).sum();
+        let over = |share: f64, by: f64| if by > 0.0 { (share / by).sqrt() } else { 0.0 };
+        // A stream's power is that of the statistics, on average.
+        let trace = super::metrics::traces(system, phases)?;
+        let amplitudes = (0..raw.users)
+            .map(|k| [over(raw.communication_share[k], trace.estimate_gain[k]), over(raw.sensing_share[k], echo_gain)])
+            .collect();
+        Ok(Self { raw, amplitudes, echo_gain, samples })
+    }
+
+    /// Draws `Y = sqrt(rho) u u^H W X + N`, [M][T], T the data symbols of a coherence interval, row-major.
+    pub fn draw(&self, draws: &mut RandomStream) -> Snapshots {
+        let channels = self.raw.draw(draws);
+        // u^H w_k of each stream.
+        let estimates = channels.estimate.iter().zip(&self.amplitudes);
+        let streams: Vec<Complex<f64>> = estimates
+            .map(|(v, [communication, sensing])| inner(&self.raw.echo, v) * communication + self.echo_gain * sensing)
+            .collect();
+        let scale = self.raw.transmit_snr.sqrt();
+        let mut sent = || streams.iter().map(|s| s * draws.complex_normal(1.0)).sum::<Complex<f64>>() * scale;
+        let sent: Vec<Complex<f64>> = (0..self.samples).map(|_| sent()).collect();
+        let mut values = Vec::with_capacity(self.raw.echo.len() * self.samples);
+        for u in &self.raw.echo {
+            values.extend(sent.iter().map(|x| u * x + draws.complex_normal(1.0)));
+        }
+        let energy = sent.iter().map(Complex::norm_sqr).sum();
+        Snapshots { values, energy: Some(energy) }
+    }
 }

@@ -47,6 +47,13 @@ pub struct Inner {
 }
 
 impl Inner {
+    /// The sum of two.
+    #[inline(always)]
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self { gain: self.gain + other.gain, y: self.y + other.y, z: self.z + other.z }
+    }
+
     /// Adds `factor` (a phasor times `c_l`) at the element (y, z).
     #[inline]
     pub fn add(&mut self, factor: Complex<f64>, y: f64, z: f64) {

@@ -10,6 +10,8 @@ use crate::structure::Incremental;
 
 /// Tables up to this many entries are worth their memory.
 const LARGEST_TABLE: usize = 1 << 14;
+/// Tables of pairs up to this many entries stay in the fastest cache.
+const LARGEST_PAIR_TABLE: usize = 1 << 9;
 
 /// A design under search.
 pub(super) struct Walker {
@@ -20,6 +22,8 @@ pub(super) struct Walker {
     places: Vec<(f64, f64)>,
     /// What each element adds at each level; empty where that would be long.
     terms: Vec<Inner>,
+    /// What elements 2i and 2i + 1 add together, at each pair of levels; empty where that would be long.
+    pairs: Vec<Inner>,
 }
 
 /// The whole number that a level is; levels lie in their domain, far below 2^32.
@@ -42,11 +46,17 @@ impl Walker {
             inner: Inner::default(),
             places,
             terms: Vec::new(),
+            pairs: Vec::new(),
         };
         if elements * system.phasors.len() <= LARGEST_TABLE {
             let levels = system.phasors.len() as u32;
             it.terms =
                 (0..elements).flat_map(|l| (0..levels).map(move |s| (l, s))).map(|(l, s)| it.term(l, s)).collect();
+            let count = levels as usize;
+            if elements / 2 * count * count <= LARGEST_PAIR_TABLE {
+                let rows = it.terms.chunks_exact(2 * count).map(|both| both.split_at(count));
+                it.pairs = rows.flat_map(|(a, b)| a.iter().flat_map(|a| b.iter().map(|b| a.plus(b)))).collect();
+            }
         }
         it
     }
@@ -75,19 +85,19 @@ impl Incremental for Walker {
         for (level, x) in self.levels.iter_mut().zip(design.iter()) {
             *level = whole(*x);
         }
+        let count = self.task.system.phasors.len();
         let mut inner = Inner::default();
-        let mut add = |term: &Inner| {
-            inner.gain += term.gain;
-            inner.y += term.y;
-            inner.z += term.z;
-        };
-        if self.terms.is_empty() {
-            self.levels.iter().enumerate().for_each(|(l, level)| add(&self.term(l, *level)));
+        if !self.pairs.is_empty() {
+            let pairs = self.levels.chunks_exact(2);
+            if let [last] = pairs.remainder() {
+                inner = self.terms[self.terms.len() - count + *last as usize];
+            }
+            for (table, pair) in self.pairs.chunks_exact(count * count).zip(pairs) {
+                inner = inner.plus(&table[pair[0] as usize * count + pair[1] as usize]);
+            }
         } else {
-            let (count, mut row) = (self.task.system.phasors.len(), 0);
-            for level in &self.levels {
-                add(&self.terms[row + *level as usize]);
-                row += count;
+            for (l, level) in self.levels.iter().enumerate() {
+                inner = inner.plus(&self.term(l, *level));
             }
         }
         self.inner = inner;

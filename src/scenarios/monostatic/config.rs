@@ -44,13 +44,13 @@ pub struct MonostaticConfig {
     pub communication_noise_power: Power,
     /// Noise power at the sensing receiver, sigma_s².
     pub sensing_noise_power: Power,
-    /// Azimuth theta of the target.
+    /// Azimuth theta of the target: rad, or text as "22.5 deg".
     pub target_azimuth: Angle,
-    /// Elevation phi of the target.
+    /// Elevation phi of the target, likewise.
     pub target_elevation: Angle,
     /// Distance of the target in m.
     pub target_distance: f64,
-    /// Offset of the sensing beam from the target, on both angles (paper 001, Fig. 2).
+    /// Offset of the sensing beam from the target, on both angles, likewise (paper 001, Fig. 2).
     pub sensing_misalignment: Angle,
     /// Target reflection alpha = (2 d / r_h)^(-nu/2) (1 + j) / sqrt(2), unless it is given here.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -53,13 +53,22 @@ impl Aim {
             },
             Objective::WeightedSum(_) => return Err(Refusal::new("the objective is a weighted sum")),
         };
-        let mut limits = Limits { power: f64::INFINITY, sinr: vec![0.0; system.all_users()] };
+        let mut limits = Limits {
+            power: f64::INFINITY,
+            sinr: vec![0.0; system.all_users()],
+            illumination: vec![0.0; system.instance.surfaces],
+        };
         for constraint in &problem.constraints {
             match (constraint.metric.as_str(), &constraint.limit) {
                 ("transmit_power", Limit::AtMost(values)) => limits.power = values[0].min(limits.power),
                 ("sinr", Limit::AtLeast(values)) => {
                     for (user, floor) in limits.sinr.iter_mut().enumerate() {
                         *floor = floor.max(values[if values.len() == 1 { 0 } else { user }]);
+                    }
+                }
+                ("illumination", Limit::AtLeast(values)) if goal == Goal::Bound(Target::Point) => {
+                    for (l, least) in limits.illumination.iter_mut().enumerate() {
+                        *least = least.max(values[if values.len() == 1 { 0 } else { l }]);
                     }
                 }
                 (metric, _) => {

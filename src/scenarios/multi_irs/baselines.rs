@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::aim::{Aim, Free, Goal};
+use super::heard::{Heard, Matrix};
 use super::instance::Target;
 use super::joint;
 use super::offers::Whole;
-use super::system::System;
+use super::system::{C, System};
 use super::transmit::{Outcome, Transmit};
 use super::transmit_offer::zero_forcing;
 use crate::design::Design;
@@ -65,20 +66,38 @@ fn reported(system: &System, phases: &[f64], best: &Transmit) -> Reported {
     Reported { design, bound: Some(best.bound), optimal: gap <= 1e-6 }
 }
 
-/// The best beams and covariance at fixed phases.
-pub(super) struct TransmitOnly(pub Arc<System>);
+/// What may be sent at the start's phases.
+#[derive(Clone, Copy)]
+pub(super) enum Beams {
+    /// Anything: transmit beamforming only.
+    Any,
+    /// Zero-forcing directions, with the best powers and covariance.
+    ZeroForcing,
+}
 
-impl Baseline for TransmitOnly {
+/// The best transmit side at the phases of the start.
+pub(super) struct AtStart {
+    pub system: Arc<System>,
+    pub beams: Beams,
+}
+
+impl Baseline for AtStart {
     fn named(&self) -> Named {
-        Named {
-            name: "transmit_only",
-            description: "the best beams at the start's phases; random phases without a start",
+        match self.beams {
+            Beams::Any => Named {
+                name: "transmit_only",
+                description: "the best beams at the start's phases; random phases without a start",
+            },
+            Beams::ZeroForcing => Named {
+                name: "zero_forcing",
+                description: "zero-forcing directions at the start's phases (random without a start), the best powers and R_0",
+            },
         }
     }
 
     fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
         let mut random = RandomStream::keyed(0, "phases", "multi_irs", 0, 0);
-        let aim = read(problem, &self.0, "transmit_only", parameters)?;
+        let aim = read(problem, &self.system, self.named().name, parameters)?;
         Ok(self.solve(&aim, None, &mut random)?.design)
     }
 
@@ -89,84 +108,43 @@ impl Baseline for TransmitOnly {
         random: &mut RandomStream,
         parameters: &Value,
     ) -> Result<Reported> {
-        let aim = read(problem.spec(), &self.0, "transmit_only", parameters)?;
+        let aim = read(problem.spec(), &self.system, self.named().name, parameters)?;
         self.solve(&aim, start, random)
     }
 }
 
-impl TransmitOnly {
+impl AtStart {
     fn solve(&self, aim: &Aim, start: Option<&Design>, random: &mut RandomStream) -> Result<Reported> {
-        let system = &self.0;
+        let system = &self.system;
         let phases = phases(system, aim, start, random);
         let heard = system.heard(&phases);
-        match system.transmit(&heard, &aim.limits, target(aim, system)) {
-            Outcome::Best(best) => Ok(reported(system, &phases, &best)),
-            Outcome::Infeasible | Outcome::Failed(_) => {
-                let (design, _) = system.least_violating(&heard, &aim.limits, &phases);
-                Ok(Reported { design, bound: None, optimal: false })
-            }
-        }
-    }
-}
-
-/// Zero-forcing directions at fixed phases, with the best powers and covariance.
-pub(super) struct ZeroForcing(pub Arc<System>);
-
-impl Baseline for ZeroForcing {
-    fn named(&self) -> Named {
-        Named {
-            name: "zero_forcing",
-            description: "zero-forcing directions at the start's phases (random without a start), the best powers and R_0",
-        }
-    }
-
-    fn design(&self, problem: &ProblemSpec, parameters: &Value) -> Result<Design> {
-        let mut random = RandomStream::keyed(0, "phases", "multi_irs", 0, 0);
-        let aim = read(problem, &self.0, "zero_forcing", parameters)?;
-        Ok(self.solve(&aim, None, &mut random)?.design)
-    }
-
-    fn run(
-        &self,
-        problem: &Problem,
-        start: Option<&Design>,
-        random: &mut RandomStream,
-        parameters: &Value,
-    ) -> Result<Reported> {
-        let aim = read(problem.spec(), &self.0, "zero_forcing", parameters)?;
-        self.solve(&aim, start, random)
-    }
-}
-
-impl ZeroForcing {
-    fn solve(&self, aim: &Aim, start: Option<&Design>, random: &mut RandomStream) -> Result<Reported> {
-        let system = &self.0;
-        let phases = phases(system, aim, start, random);
-        let heard = system.heard(&phases);
-        let users = aim.limits.sinr.iter().filter(|x| **x > 0.0).count();
-        let antennas = system.instance.antennas;
-        if users > antennas {
-            return Err(refused(
-                "zero_forcing",
-                format!("{users} users and {antennas} antennas; it needs as many antennas"),
-            ));
-        }
-        let Some(directions) = zero_forcing(&heard, &aim.limits) else {
-            return Err(refused("zero_forcing", "the users' channels depend on each other at these phases".into()));
-        };
-        match system.transmit_along(&heard, &aim.limits, target(aim, system), &directions) {
-            Some(best) => {
+        let found = match self.beams {
+            Beams::Any => match system.transmit(&heard, &aim.limits, target(aim, system)) {
+                Outcome::Best(best) => Some(reported(system, &phases, &best)),
+                Outcome::Infeasible | Outcome::Dark(_) | Outcome::Failed(_) => None,
+            },
+            Beams::ZeroForcing => {
+                let directions = self.directions(&heard, aim)?;
+                let best = system.transmit_along(&heard, &aim.limits, target(aim, system), &directions);
                 // Its bound is that of beams in these directions: worth nothing to others.
-                let mut report = reported(system, &phases, &best);
-                report.bound = None;
-                report.optimal = false;
-                Ok(report)
+                best.map(|best| Reported { bound: None, optimal: false, ..reported(system, &phases, &best) })
             }
-            None => {
-                let (design, _) = system.least_violating(&heard, &aim.limits, &phases);
-                Ok(Reported { design, bound: None, optimal: false })
-            }
+        };
+        Ok(found.unwrap_or_else(|| {
+            let (design, _) = system.least_violating(&heard, &aim.limits, &phases);
+            Reported { design, bound: None, optimal: false }
+        }))
+    }
+
+    fn directions(&self, heard: &Heard, aim: &Aim) -> Result<Vec<Vec<C>>> {
+        let users = aim.limits.sinr.iter().filter(|x| **x > 0.0).count();
+        let antennas = self.system.instance.antennas;
+        if users > antennas {
+            let reason = format!("{users} users and {antennas} antennas; it needs as many antennas");
+            return Err(refused("zero_forcing", reason));
         }
+        zero_forcing(heard, &aim.limits)
+            .ok_or_else(|| refused("zero_forcing", "the users' channels depend on each other at these phases".into()))
     }
 }
 
@@ -218,18 +196,18 @@ impl SensingOnly {
             && let Some(covariance) = super::extended::free_optimum(system, limits.power).and_then(|f| f.covariance)
         {
             let m = system.instance.antennas;
-            system.write(&vec![vec![super::system::C::default(); m]; system.all_users()], &covariance, &mut design);
+            system.write(&vec![vec![C::default(); m]; system.all_users()], &covariance, &mut design);
             return Ok(design);
         }
         match system.transmit(&system.heard(&phases), &limits, target) {
             Outcome::Best(best) => system.write(&best.beams, &best.covariance, &mut design),
             Outcome::Infeasible => {}
-            Outcome::Failed(_) => {
+            Outcome::Dark(_) | Outcome::Failed(_) => {
                 // No covariance has a finite bound: all directions alike.
                 let m = system.instance.antennas;
-                let each = super::system::C::new(limits.power / m as f64, 0.0);
-                let covariance = super::heard::Matrix::identity(m, m) * each;
-                system.write(&vec![vec![Default::default(); m]; system.all_users()], &covariance, &mut design);
+                let each = C::new(limits.power / m as f64, 0.0);
+                let covariance = Matrix::identity(m, m) * each;
+                system.write(&vec![vec![C::default(); m]; system.all_users()], &covariance, &mut design);
             }
         }
         Ok(design)

@@ -234,12 +234,14 @@ fn test(s: &Matrix, limits: &[f64], receiver: Receiver) -> Test {
             for i in 0..k {
                 let row: Vec<C> = (0..k).map(|a| u[(i, a)].conj()).collect();
                 let root: f64 = row.iter().zip(&roots).map(|(c, r)| c.norm_sqr() * r).sum();
-                let power = s[(i, i)].re + 1.0;
-                logs[i] = ((1.0 + 1.0 / limits[i]) * root * root / power).ln();
+                // The SINR of these beams: the test passes where it reaches its limit.
+                let own = root * root;
+                let disturbed = (s[(i, i)].re - own).max(0.0) + 1.0;
+                logs[i] = (own / (disturbed * limits[i])).ln();
                 // d (S^{1/2})_ii = tr(dS U N U^H), N_ab = c_a conj(c_b) / (sqrt(l_a) + sqrt(l_b)).
                 let inner = Matrix::from_fn(k, k, |a, b| row[a] * row[b].conj() / (roots[a] + roots[b]));
-                let mut weights = u * inner * u.adjoint() * C::new(2.0 / root, 0.0);
-                weights[(i, i)].re -= 1.0 / power;
+                let mut weights = u * inner * u.adjoint() * C::new(2.0 / root + 2.0 * root / disturbed, 0.0);
+                weights[(i, i)].re -= 1.0 / disturbed;
                 gradients.push(weights);
             }
             let least = logs.iter().copied().fold(f64::INFINITY, f64::min);
@@ -311,7 +313,7 @@ pub(super) fn carve(system: &System, heard: &Heard, limits: &Limits, covariance:
         }
         add_outer(&mut rest, -1.0, &beams[*user]);
     }
-    super::transmit::clip(&mut rest);
+    super::transmit_program::clip(&mut rest);
     let spent = beams.iter().map(|w| squared(w)).sum::<f64>() + rest.trace().re;
     if spent > limits.power {
         let factor = limits.power / spent;
@@ -321,14 +323,18 @@ pub(super) fn carve(system: &System, heard: &Heard, limits: &Limits, covariance:
     Some(Carved { beams, covariance: rest })
 }
 
-/// Moves phases until the covariance supports the floors; whether it could.
-pub(super) fn support(system: &System, limits: &Limits, covariance: &Matrix, phases: &mut [f64]) -> Option<Carved> {
-    let mut margin = 0.0;
+/// Moves phases until the covariance supports the floors: the beams, or how near it came (the logarithm of the least margin,
+/// softened).
+pub(super) fn support(
+    system: &System,
+    limits: &Limits,
+    covariance: &Matrix,
+    phases: &mut [f64],
+) -> Result<Carved, f64> {
     let mut function = |x: &[f64], gradient: &mut [f64]| {
         let heard = system.heard(x);
         let (users, g, floors) = served(system, &heard, limits);
         let test = test(&gram(&g, covariance), &floors, system.instance.receiver);
-        margin = test.margin;
         gradient.fill(0.0);
         let noise = system.instance.communication_noise_power.sqrt();
         for (i, user) in users.iter().enumerate() {
@@ -345,21 +351,23 @@ pub(super) fn support(system: &System, limits: &Limits, covariance: &Matrix, pha
     };
     let tries = |system: &System, phases: &[f64]| carve(system, &system.heard(phases), limits, covariance);
     if let Some(carved) = tries(system, phases) {
-        return Some(carved);
+        return Ok(carved);
     }
-    let mut descent = Descent::new(phases.to_vec(), 10, 0.5, &mut function)?;
+    let Some(mut descent) = Descent::new(phases.to_vec(), 10, 0.5, &mut function) else {
+        return Err(f64::NEG_INFINITY);
+    };
     for _ in 0..200 {
         let fell = descent.step(&mut function, &mut || false);
+        phases.copy_from_slice(&descent.point);
         // A little beyond 1, for the rounding of the beams.
         if -descent.value > 1e-9
-            && let Some(carved) = tries(system, &descent.point)
+            && let Some(carved) = tries(system, phases)
         {
-            phases.copy_from_slice(&descent.point);
-            return Some(carved);
+            return Ok(carved);
         }
         if !fell {
             break;
         }
     }
-    None
+    Err(-descent.value)
 }

@@ -44,7 +44,7 @@ impl System {
                 let excess = self.least_power_gradient(&heard, limits, gradient)?;
                 Some(Value::Infeasible(excess))
             }
-            Outcome::Failed(_) => None,
+            Outcome::Dark(_) | Outcome::Failed(_) => None,
         }
     }
 
@@ -65,6 +65,11 @@ impl System {
             let of_r = -weight * self.element_weight / p;
             self.add_derivative(heard, sum_beam, &image_two, r.conj() * of_r, gradient);
             self.add_derivative(heard, difference_beam, &image_one, r * of_r, gradient);
+        }
+        for (l, weight) in best.illuminations.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+            let [sum_beam, _] = self.target_sources(l);
+            let y = image(&best.total, &heard.one[l]);
+            self.add_derivative(heard, sum_beam, &y, Complex::new(-square * weight, 0.0), gradient);
         }
         for (user, weight) in best.floors.iter().enumerate().filter(|(_, w)| **w > 0.0) {
             // s_u = (1 + 1/Gamma) g^H W_u g - g^H R g [+ g^H R_0 g for type II].

@@ -15,7 +15,7 @@ use crate::design::Design;
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 
 /// The names of the metrics, in the order in which the model holds them.
-pub(super) const NAMES: [&str; 8] = [
+pub(super) const NAMES: [&str; 9] = [
     "sinr",
     "min_sinr",
     "min_sinr_ratio",
@@ -24,6 +24,7 @@ pub(super) const NAMES: [&str; 8] = [
     "crlb_response",
     "max_crlb_response",
     "transmit_power",
+    "illumination",
 ];
 
 /// Indices into [`NAMES`].
@@ -36,6 +37,7 @@ pub(super) mod index {
     pub const CRLB_RESPONSE: usize = 5;
     pub const MAX_CRLB_RESPONSE: usize = 6;
     pub const TRANSMIT_POWER: usize = 7;
+    pub const ILLUMINATION: usize = 8;
 }
 
 /// Power toward the target below this share of what the channel could bring counts as none.
@@ -60,6 +62,7 @@ pub(super) fn infos(surfaces: usize, users: usize) -> Vec<MetricInfo> {
         metric(5, "1", &own, "Cramer-Rao bound of the target's response matrix", "(25)").minimize(),
         metric(6, "1", &[], "largest bound of a response matrix", "(P4)").minimize(),
         metric(7, "W", &[], "tr R: all transmit power", "(26b)").minimize(),
+        metric(8, "W", &own, "v1^H R v1: what IRS l sends toward its target", "p in (19)").maximize(),
     ]
 }
 
@@ -132,10 +135,11 @@ pub(super) fn evaluate(
     if [index::SINR, index::MIN_SINR, index::MIN_SINR_RATIO].iter().any(|i| wanted.contains(*i)) {
         sinr(system, design, beams, work, out);
     }
-    if wanted.contains(index::CRLB_DIRECTION) || wanted.contains(index::MAX_CRLB_DIRECTION) {
+    if [index::CRLB_DIRECTION, index::MAX_CRLB_DIRECTION, index::ILLUMINATION].iter().any(|i| wanted.contains(*i)) {
         let mut most = 0.0_f64;
         for surface in 0..system.instance.surfaces {
-            let bound = direction_bound(system, design, beams, power, surface, work);
+            let (bound, illumination) = direction_bound(system, design, beams, power, surface, work);
+            out.slot(index::ILLUMINATION)[surface] = illumination;
             out.slot(index::CRLB_DIRECTION)[surface] = bound;
             most = most.max(bound);
         }
@@ -216,6 +220,7 @@ fn toward_target(
     (p, q, r, work.one.iter().map(|x| x.norm_sqr()).sum())
 }
 
+/// The bound of a target's direction, and the power `p` toward it.
 fn direction_bound(
     system: &System,
     design: &Design,
@@ -223,15 +228,15 @@ fn direction_bound(
     power: f64,
     surface: usize,
     work: &mut Scratch,
-) -> f64 {
+) -> (f64, f64) {
     let (p, q, r, gain) = toward_target(system, design, beams, surface, work);
     if p.is_nan() || p <= NULL * gain * power {
-        return f64::INFINITY;
+        return (f64::INFINITY, p);
     }
     let whole = system.sensor_weight * p + system.element_weight * q;
     let information = system.sensor_weight * p + system.element_weight * (q - r.norm_sqr() / p).max(0.0);
     let bound = system.kappa[surface] / information;
-    if information > CANCELLED * whole && bound <= LARGEST { bound } else { f64::INFINITY }
+    (if information > CANCELLED * whole && bound <= LARGEST { bound } else { f64::INFINITY }, p)
 }
 
 /// The bound of an extended target's response for the full covariance in the scratch.

@@ -19,6 +19,7 @@ pub mod simulation;
 mod system;
 mod transmit;
 mod transmit_offer;
+mod transmit_program;
 mod uplink;
 
 pub use config::MultiIrsConfig;
@@ -133,9 +134,11 @@ impl SystemModel for MultiIrs {
     }
 
     fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
+        let at_start =
+            |beams| -> Arc<dyn Baseline> { Arc::new(baselines::AtStart { system: Arc::clone(&self.system), beams }) };
         vec![
-            Arc::new(baselines::TransmitOnly(Arc::clone(&self.system))),
-            Arc::new(baselines::ZeroForcing(Arc::clone(&self.system))),
+            at_start(baselines::Beams::Any),
+            at_start(baselines::Beams::ZeroForcing),
             Arc::new(baselines::SensingOnly(Arc::clone(&self.system))),
         ]
     }

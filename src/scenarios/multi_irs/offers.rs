@@ -265,26 +265,27 @@ impl Exact for ExtendedOptimum {
         let certificate = closed_form(free.bound, &free.weights);
         let mut phases = self.0.spectral_phases();
         let mut random = RandomStream::keyed(0, "extended target", "multi_irs", 0, 0);
+        let (mut nearest, mut best_phases) = (f64::NEG_INFINITY, phases.clone());
         for trial in 0..=RANDOM_STARTS {
             if trial > 0 {
                 phases.iter_mut().for_each(|p| *p = std::f64::consts::TAU * random.uniform());
             }
-            if let Some(Carved { beams, covariance }) = extended::support(system, limits, covariance, &mut phases) {
-                out.copy_from(&system.silent(&phases));
-                system.write(&beams, &covariance, out);
-                return Ok(ExactOutcome::Optimal { bound: free.bound, certificate });
+            match extended::support(system, limits, covariance, &mut phases) {
+                Ok(Carved { beams, covariance }) => {
+                    out.copy_from(&system.silent(&phases));
+                    system.write(&beams, &covariance, out);
+                    return Ok(ExactOutcome::Optimal { bound: free.bound, certificate });
+                }
+                Err(near) if near > nearest => {
+                    nearest = near;
+                    best_phases.copy_from_slice(&phases);
+                }
+                Err(_) => {}
             }
         }
-        // Not certified, which does not mean that it is not optimal: the best transmit side at phases of least power.
-        let mut phases = self.0.spectral_phases();
-        if !self.0.make_feasible(&mut phases) {
-            out.copy_from(&self.0.start(phases, Target::Extended)?);
-            return Ok(ExactOutcome::Optimal { bound: free.bound, certificate });
-        }
-        out.copy_from(&system.silent(&phases));
-        if let Outcome::Best(best) = system.transmit(&system.heard(&phases), limits, Target::Extended) {
-            system.write(&best.beams, &best.covariance, out);
-        }
+        // Not certified, which does not mean that it is not optimal: the best transmit side at the phases that came
+        // nearest, made feasible where they are not.
+        out.copy_from(&self.0.start(best_phases, Target::Extended)?);
         Ok(ExactOutcome::Optimal { bound: free.bound, certificate })
     }
 }

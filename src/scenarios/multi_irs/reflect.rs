@@ -41,12 +41,28 @@ struct UserForms {
     others: Vec<Vec<C>>,
     /// `F R_0 F^H` for receivers that hear it.
     sensing: Option<Matrix>,
+    /// Vectors whose outer products add to it.
+    sensing_factor: Vec<Vec<C>>,
 }
 
 /// The forms in `Theta` of one IRS.
 struct Forms {
     u: Matrix,
+    /// The least `p`; 0 for none.
+    illumination: f64,
+    /// Vectors whose outer products add to `U`.
+    factor: Vec<Vec<C>>,
     users: Vec<UserForms>,
+}
+
+/// How one of Dinkelbach's steps ended.
+enum Climb {
+    /// The ratio that is reached, a proven bound on all ratios, and `Theta`.
+    Found(f64, f64, Matrix),
+    /// Proven: the excess is below -1 everywhere, so that the level is not reached; the multipliers.
+    Below(Vec<f64>),
+    /// The solver gave up.
+    Failed,
 }
 
 /// The phases at a fixed transmit side.
@@ -71,6 +87,10 @@ impl AtTransmit {
         let beams: Vec<Vec<C>> =
             beams.chunks_exact(2 * m).map(|w| w.chunks_exact(2).map(|x| C::new(x[0], x[1])).collect()).collect();
         let total = System::total(&beams, &sensing);
+        let (total_factor, sensing_factor) = (factor_of(&total), factor_of(&sensing));
+        let images = |f: &Matrix, vectors: &[Vec<C>]| -> Vec<Vec<C>> {
+            vectors.iter().map(|v| super::heard::image(f, v)).collect()
+        };
         let rows = |rows: &[C]| Matrix::from_row_slice(n, m, rows);
         let apply = |f: &Matrix, w: &[C]| super::heard::image(f, w);
         let forms = (0..system.instance.surfaces).map(|l| {
@@ -79,14 +99,22 @@ impl AtTransmit {
             let users = (l * each..(l + 1) * each).filter(|user| limits.sinr[*user] > 0.0).map(|user| {
                 let f = rows(&system.user_rows[user]);
                 let others = (0..beams.len()).filter(|j| *j != user && beams[*j].iter().any(|x| x.norm_sqr() > 0.0));
+                let hears = system.instance.receiver == Receiver::TypeI && !sensing_factor.is_empty();
                 UserForms {
                     limit: limits.sinr[user],
                     own: apply(&f, &beams[user]),
                     others: others.map(|j| apply(&f, &beams[j])).collect(),
-                    sensing: (system.instance.receiver == Receiver::TypeI).then(|| &f * &sensing * f.adjoint()),
+                    sensing: hears.then(|| &f * &sensing * f.adjoint()),
+                    sensing_factor: if hears { images(&f, &sensing_factor) } else { Vec::new() },
                 }
             });
-            Forms { u: &b * &total * b.adjoint(), users: users.collect() }
+            let illumination = limits.illumination[l];
+            Forms {
+                u: &b * &total * b.adjoint(),
+                illumination,
+                factor: images(&b, &total_factor),
+                users: users.collect(),
+            }
         });
         Self {
             forms: forms.collect(),
@@ -130,13 +158,29 @@ impl AtTransmit {
         let mut expression = ComplexExpression::from(0.0);
         if element > 0.0 {
             objective += dud * C::new(element / whole, 0.0);
-            let corner = program.schur(theta.inner(&u), theta.inner(&ud));
+            let corner = if self.by_vectors(forms) {
+                let root = C::new(1.0 / unit.sqrt(), 0.0);
+                let (mut power, mut product) = (ComplexExpression::from(0.0), ComplexExpression::from(0.0));
+                for vector in &forms.factor {
+                    let vector: Vec<C> = vector.iter().map(|x| x * root).collect();
+                    let moved: Vec<C> = vector.iter().zip(&weights).map(|(x, w)| x * w).collect();
+                    power += theta.quadratic(&vector);
+                    // tr(v v^H D Theta) = (D v)^H Theta v.
+                    product += theta.form(&moved, &vector);
+                }
+                program.schur(power, product)
+            } else {
+                program.schur(theta.inner(&u), theta.inner(&ud))
+            };
             program.trace_at_most(corner, 2.0);
             expression = corner.entry(1, 1) * (-element / whole);
         }
         program.objective(theta.inner(&objective) + expression);
         for user in &forms.users {
-            program.at_least(self.floor(theta, user, user.limit), self.noise());
+            program.at_least(self.floor(theta, user, self.by_vectors(forms)), self.noise());
+        }
+        if forms.illumination > 0.0 {
+            program.at_least(theta.inner(&u), forms.illumination / unit);
         }
         program.set_settings(HermitianSettings { tolerance: 1e-8, ..HermitianSettings::default() });
         let solution = program.solve();
@@ -151,14 +195,22 @@ impl AtTransmit {
         Ok((bound, solution.matrix(theta).clone()))
     }
 
+    /// Whether rows are cheaper by their vectors than as matrices.
+    fn by_vectors(&self, forms: &Forms) -> bool {
+        let users: usize = forms.users.iter().map(|u| 1 + u.others.len() + u.sensing_factor.len()).sum();
+        4 * (2 * forms.factor.len() + users) <= 3 * self.system.instance.elements
+    }
+
     /// `f_own / limit - others` of a user.
-    fn floor(&self, theta: HermitianVariable, user: &UserForms, limit: f64) -> ComplexExpression {
-        let mut row = theta.quadratic(&user.own) * (1.0 / limit);
+    fn floor(&self, theta: HermitianVariable, user: &UserForms, by_vectors: bool) -> ComplexExpression {
+        let mut row = theta.quadratic(&user.own) * (1.0 / user.limit);
         for other in &user.others {
             row += theta.quadratic(other) * -1.0;
         }
-        if let Some(sensing) = &user.sensing {
-            row += theta.inner(sensing) * -1.0;
+        match &user.sensing {
+            Some(_) if by_vectors => user.sensing_factor.iter().for_each(|f| row += theta.quadratic(f) * -1.0),
+            Some(sensing) => row += theta.inner(sensing) * -1.0,
+            None => {}
         }
         row
     }
@@ -176,7 +228,7 @@ impl AtTransmit {
     ///
     /// The excess is `min_k (signal_k / limit_k - level d_k) / w_k` with the disturbances `w_k` of the last `Theta`; so
     /// no `Theta` has a ratio above `level + excess max_k(w_k / sigma^2)`.
-    fn ascend_one(&self, surface: usize, level: f64, disturbed: &[f64]) -> Option<(f64, f64, Matrix)> {
+    fn ascend_one(&self, surface: usize, level: f64, disturbed: &[f64]) -> Climb {
         let n = self.system.instance.elements;
         let forms = &self.forms[surface];
         let mut program = HermitianProgram::new(Sense::Maximize);
@@ -203,8 +255,11 @@ impl AtTransmit {
         program.objective(excess);
         program.set_settings(HermitianSettings { tolerance: 1e-9, ..HermitianSettings::default() });
         let solution = program.solve();
+        if solution.status == Status::Infeasible {
+            return Climb::Below(solution.dual.clone());
+        }
         if !solution.status.has_optimum() {
-            return None;
+            return Climb::Failed;
         }
         let theta = solution.matrix(theta).clone();
         let reached = forms.users.iter().map(|user| {
@@ -214,7 +269,7 @@ impl AtTransmit {
         let reached = reached.fold(f64::INFINITY, f64::min);
         let loosest = disturbed.iter().map(|w| w / self.noise()).fold(0.0, f64::max);
         let over = (program.bound(&solution.dual) - 1.0).max(0.0);
-        Some((reached, level + over * loosest, theta))
+        Climb::Found(reached, level + over * loosest, theta)
     }
 
     /// The largest smallest ratio of one IRS over the relaxation: bound and `Theta`.
@@ -225,7 +280,7 @@ impl AtTransmit {
         let (mut level, mut bound) = (0.0, f64::INFINITY);
         for _ in 0..ASCENTS {
             let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, &theta).1).collect();
-            let Some((reached, over, next)) = self.ascend_one(surface, level, &disturbed) else { break };
+            let Climb::Found(reached, over, next) = self.ascend_one(surface, level, &disturbed) else { break };
             bound = bound.min(over);
             let risen = reached > level * (1.0 + 1e-9);
             if reached >= level {
@@ -280,6 +335,15 @@ impl AtTransmit {
             Goal::Ratio => None,
         }
     }
+}
+
+/// Vectors whose outer products add to a positive semidefinite matrix, up to rounding.
+fn factor_of(matrix: &Matrix) -> Vec<Vec<C>> {
+    let eigen = matrix.clone().symmetric_eigen();
+    let least = eigen.eigenvalues.max() * f64::EPSILON;
+    let pairs = eigen.eigenvalues.iter().zip(eigen.eigenvectors.column_iter());
+    let kept = pairs.filter(|(value, _)| **value > least);
+    kept.map(|(value, vector)| vector.iter().map(|x| x * value.sqrt()).collect()).collect()
 }
 
 impl Lift for AtTransmit {
@@ -361,7 +425,9 @@ impl Lift for AtTransmit {
         }
         let spent = if p > 0.0 { r.norm_sqr() / p } else { q };
         let information = system.sensor_weight * p + system.element_weight * (q - spent).max(0.0);
-        Evaluation { objective: system.kappa[part] / information, violation }
+        let least = self.forms[part].illumination;
+        let dark = if least > 0.0 { 1.0 - (p / least).min(1.0) } else { 0.0 };
+        Evaluation { objective: system.kappa[part] / information, violation: violation.max(dark) }
     }
 }
 
@@ -379,25 +445,39 @@ impl LevelSet for AtTransmit {
     fn at(&mut self, level: f64, out: &mut Design) -> Result<Reached> {
         self.factors.clear();
         self.principal.clear();
+        let mut relaxed = true;
         for surface in 0..self.forms.len() {
             let n = self.system.instance.elements;
             if self.forms[surface].users.is_empty() {
                 self.keep(&Matrix::identity(n, n));
                 continue;
             }
-            let disturbed = vec![self.noise(); self.forms[surface].users.len()];
+            let (forms, last) = (&self.forms[surface], &self.last[surface]);
+            let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, last).1).collect();
+            let at = ("surface", vec![surface as f64]);
             match self.ascend_one(surface, level, &disturbed) {
-                Some((_, bound, theta)) => {
+                Climb::Found(reached, bound, theta) => {
                     if bound <= level && level > 0.0 {
-                        let values = vec![("surface", vec![surface as f64]), ("bound", vec![bound])];
-                        return Ok(Reached::No(Certificate { kind: "dual", values }));
+                        return Ok(Reached::No(Certificate { kind: "dual", values: vec![at, ("bound", vec![bound])] }));
+                    }
+                    relaxed &= reached >= level;
+                    if reached >= level {
+                        self.last[surface] = theta.clone();
                     }
                     self.keep(&theta);
                 }
-                None => return Ok(Reached::Unknown),
+                Climb::Below(multipliers) => {
+                    let values = vec![at, ("multipliers", multipliers)];
+                    return Ok(Reached::No(Certificate { kind: "infeasibility", values }));
+                }
+                Climb::Failed => return Ok(Reached::Unknown),
             }
         }
-        Ok(if self.sampled(out) >= level { Reached::Yes } else { Reached::Unknown })
+        Ok(match self.sampled(out) >= level {
+            true => Reached::Yes,
+            false if relaxed => Reached::Relaxed,
+            false => Reached::Unknown,
+        })
     }
 
     fn ascend(&mut self, level: f64, out: &mut Design) -> Result<Option<Ascent>> {
@@ -408,7 +488,9 @@ impl LevelSet for AtTransmit {
             if !self.forms[surface].users.is_empty() {
                 let (forms, theta) = (&self.forms[surface], &self.last[surface]);
                 let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, theta).1).collect();
-                let Some((reached, over, best)) = self.ascend_one(surface, level, &disturbed) else { return Ok(None) };
+                let Climb::Found(reached, over, best) = self.ascend_one(surface, level, &disturbed) else {
+                    return Ok(None);
+                };
                 (next, bound) = (next.min(reached), bound.min(over));
                 self.last[surface] = best;
             }

@@ -10,7 +10,7 @@ use super::instance::{Receiver, Target};
 use super::system::{C, System};
 use super::transmit::{Limits, Outcome, Transmit};
 use super::uplink::{LeastPower, least_power};
-use crate::design::{Design, pack_hermitian};
+use crate::design::{Design, hermitian, pack_hermitian};
 use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::problem::Evaluation;
@@ -105,6 +105,11 @@ pub(super) fn infeasibility(least: &LeastPower, limits: &Limits) -> Certificate 
     Certificate { kind: "infeasibility", values }
 }
 
+/// What proves that floors and illuminations exclude each other within the budget: multipliers of the transmit program.
+fn dark(multipliers: Vec<f64>) -> Certificate {
+    Certificate { kind: "infeasibility", values: vec![("multipliers", multipliers)] }
+}
+
 /// The offers at fixed phases.
 pub(super) struct AtPhases {
     pub system: Arc<System>,
@@ -134,6 +139,10 @@ impl Feasibility for AtPhases {
             let certificate = infeasible_at(&self.system, &heard, &self.limits);
             return Ok(Feasible::No { least_violating, ratio, certificate });
         }
+        if self.limits.illuminate() {
+            // The transmit program decides.
+            return Ok(Feasible::Unknown);
+        }
         Ok(match self.system.least_power_design(&least, &self.limits, &self.phases) {
             Some(design) => Feasible::Yes(design),
             None => Feasible::Unknown,
@@ -160,12 +169,25 @@ impl Exact for AtPhases {
                 out.copy_from(&design);
                 Ok(ExactOutcome::Infeasible { certificate: infeasible_at(&self.system, &heard, &self.limits) })
             }
+            Outcome::Dark(multipliers) => {
+                self.brightest(&heard, out);
+                Ok(ExactOutcome::Infeasible { certificate: dark(multipliers) })
+            }
             Outcome::Failed(why) => Err(Error::Numerical(why.into())),
         }
     }
 }
 
 impl AtPhases {
+    /// The floors held as cheaply as possible, the rest of the budget as beams and targets would have it without limits.
+    fn brightest(&self, heard: &Heard, out: &mut Design) {
+        let noise = self.system.instance.communication_noise_power;
+        let least = least_power(&heard.users, &self.limits.sinr, noise, self.limits.power);
+        if let Some(design) = self.system.least_power_design(&least, &self.limits, &self.phases) {
+            out.copy_from(&design);
+        }
+    }
+
     fn certificate(&self, best: &Transmit) -> Certificate {
         let values = vec![
             ("bound", vec![best.bound]),
@@ -187,6 +209,7 @@ impl Lift for AtPhases {
                 Relaxed::Solved { bound, rank, exact: true, certificate }
             }
             Outcome::Infeasible => Relaxed::Infeasible(infeasible_at(&self.system, &heard, &self.limits)),
+            Outcome::Dark(multipliers) => Relaxed::Infeasible(dark(multipliers)),
             Outcome::Failed(why) => Relaxed::Failed(why.into()),
         })
     }
@@ -200,16 +223,24 @@ impl Lift for AtPhases {
     }
 
     fn judge(&mut self, _part: usize, design: &Design) -> Evaluation {
-        let (first_beam, first_covariance) = self.system.offsets();
-        let spent = squared_reals(&design[first_beam..first_covariance])
-            + design[first_covariance..first_covariance + self.system.instance.antennas].iter().sum::<f64>();
-        let objective = self.found.as_ref().map_or(f64::INFINITY, |best| best.value);
-        Evaluation { objective, violation: (spent / self.limits.power - 1.0).max(0.0) }
+        let (system, m) = (&self.system, self.system.instance.antennas);
+        let (first_beam, first_covariance) = system.offsets();
+        let beams: Vec<Vec<C>> = design[first_beam..first_covariance]
+            .chunks_exact(2 * m)
+            .map(|w| w.chunks_exact(2).map(|x| C::new(x[0], x[1])).collect())
+            .collect();
+        let covariance = hermitian(&design[first_covariance..], m);
+        let heard = system.heard(&self.phases);
+        let total = System::total(&beams, &covariance);
+        let missed = (0..beams.len()).map(|user| system.missed(&heard, &self.limits, &beams, &covariance, user));
+        let over = total.trace().re / self.limits.power - 1.0;
+        let lit = |(l, least): (usize, &f64)| 1.0 - (system.illumination(&heard, l, &total) / least).min(1.0);
+        let dark = self.limits.illumination.iter().enumerate().filter(|(_, p)| **p > 0.0).map(lit);
+        Evaluation {
+            objective: system.largest_bound(&heard, &total, self.target()),
+            violation: missed.chain(dark).fold(over.max(0.0), f64::max),
+        }
     }
-}
-
-fn squared_reals(x: &[f64]) -> f64 {
-    x.iter().map(|x| x * x).sum()
 }
 
 /// Zero-forcing directions: unit vectors that only their own user hears; none where channels depend on each other.

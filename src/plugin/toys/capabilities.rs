@@ -1,12 +1,12 @@
 //! What the toys offer beyond evaluation.
 
-use isacopt::conic::Sense;
-use isacopt::conic::hermitian::HermitianProgram;
-use isacopt::structure::{
+use crate::conic::Sense;
+use crate::conic::hermitian::HermitianProgram;
+use crate::structure::{
     Ascent, Bound, Exact, ExactOutcome, Feasibility, Feasible, Gradient, LevelSet, Lift, Majorizer, ProvenBound,
     Reached, Relaxed, Structure,
 };
-use isacopt::{Certificate, Design, Error, Evaluation, ProblemSpec, RandomStream, Result};
+use crate::{Certificate, Design, Error, Evaluation, ProblemSpec, RandomStream, Result};
 use nalgebra::DMatrix;
 use num_complex::Complex;
 

@@ -1,0 +1,235 @@
+//! A paper's claims beside what a run found: the verdicts of `isacopt reproduce` and of the page.
+
+use super::html::number;
+use super::quantity::{Quantity, Scale};
+use super::study::{Reduction, Study};
+use super::swept::text;
+use crate::config::{ClaimConfig, ClaimTest};
+use crate::error::InputError;
+
+/// How a claim stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The results agree.
+    Holds,
+    /// They do not.
+    Fails,
+    /// The run has no results that could tell.
+    Untested,
+}
+
+impl Verdict {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "does not hold",
+            Self::Untested => "not tested",
+        }
+    }
+}
+
+/// A claim, tested.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tested {
+    /// The paper's number or words.
+    pub paper: String,
+    /// What the run found.
+    pub ours: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// Whether that is what was known.
+    pub expected: bool,
+    /// Why.
+    pub why: String,
+}
+
+/// Tests claims on a run.
+///
+/// # Errors
+/// Where a claim names a metric, solver or key that the run does not have.
+pub fn test_claims(study: &Study, claims: &[ClaimConfig]) -> Result<Vec<Tested>, Vec<InputError>> {
+    let mut mistakes = Vec::new();
+    let tested = claims.iter().filter_map(|claim| match Tester::new(study, claim) {
+        Ok(tester) => Some(tester.test()),
+        Err(mistake) => {
+            mistakes.push(mistake);
+            None
+        }
+    });
+    let tested = tested.collect();
+    if mistakes.is_empty() { Ok(tested) } else { Err(mistakes) }
+}
+
+struct Tester<'a> {
+    study: &'a Study,
+    claim: &'a ClaimConfig,
+    quantity: &'a Quantity,
+    solver: usize,
+    scale: Scale,
+}
+
+impl<'a> Tester<'a> {
+    fn new(study: &'a Study, claim: &'a ClaimConfig) -> Result<Self, InputError> {
+        let key = |name: &str| format!("{}.{name}", claim.place);
+        let ids = || study.quantities.iter().map(|q| q.id.as_str());
+        let quantity = match claim.metric.as_deref() {
+            None | Some("objective") => study.objective_quantity(),
+            Some(id) => super::figure::find(&study.quantities, id),
+        };
+        let named = claim.metric.clone().unwrap_or_default();
+        let quantity = quantity.ok_or_else(|| InputError::unknown(key("metric"), &named, ids()))?;
+        let labels = || study.solvers.iter().map(|(label, _)| label.as_str());
+        let place = |name: &str, label: &str| {
+            labels().position(|l| l == label).ok_or_else(|| InputError::unknown(key(name), label, labels()))
+        };
+        let solver = claim.solver.as_deref().map_or(Ok(0), |label| place("solver", label))?;
+        if let ClaimTest::Order { than, .. } | ClaimTest::Ratio { than, .. } = &claim.test {
+            place("than", than)?;
+        }
+        let keys = || study.axes.iter().flat_map(|a| &a.keys).map(|k| k.key.as_str());
+        let along = match &claim.test {
+            ClaimTest::Trend { along, .. } => Some(("along", along)),
+            _ => None,
+        };
+        for (name, swept) in claim.at.iter().map(|(swept, _)| ("at", swept)).chain(along) {
+            if !keys().any(|k| k == swept) {
+                return Err(InputError::unknown(key(name), swept, keys()));
+            }
+        }
+        let scale = match claim.scale.as_deref() {
+            Some("dB") => Scale::Decibel,
+            Some("degrees") => Scale::RootDegrees,
+            _ => Scale::Linear,
+        };
+        Ok(Self { study, claim, quantity, solver, scale })
+    }
+
+    fn test(&self) -> Tested {
+        let (verdict, ours) = match &self.claim.test {
+            ClaimTest::Words => (verdict(self.claim.holds), "known; not tested by this run".into()),
+            ClaimTest::Value(value) => self.value(*value),
+            ClaimTest::Ratio { than, value } => self.ratio(than, *value),
+            ClaimTest::Order { than, higher } => self.order(than, *higher),
+            ClaimTest::Trend { along, rises } => self.trend(along, *rises),
+        };
+        Tested {
+            paper: self.claim.paper.clone(),
+            ours,
+            verdict,
+            expected: verdict == Verdict::Untested || (verdict == Verdict::Holds) == self.claim.holds,
+            why: self.claim.why.clone().unwrap_or_default(),
+        }
+    }
+
+    fn value(&self, value: f64) -> (Verdict, String) {
+        let found: Vec<f64> = self.cells().filter_map(|c| self.at(c, self.solver)).collect();
+        if found.is_empty() {
+            return (Verdict::Untested, String::new());
+        }
+        let size = if self.scale == Scale::Linear { value.abs() } else { 1.0 };
+        let holds = found.iter().all(|x| (x - value).abs() <= self.claim.within * size);
+        (verdict(holds), range(&found, 4))
+    }
+
+    fn ratio(&self, than: &str, value: f64) -> (Verdict, String) {
+        let found: Vec<f64> = self.pairs(than).iter().map(|pair| self.over(pair)).collect();
+        if found.is_empty() {
+            return (Verdict::Untested, String::new());
+        }
+        let size = if self.scale == Scale::Linear { value.abs() } else { 1.0 };
+        let holds = found.iter().all(|x| (x - value).abs() <= self.claim.within * size);
+        (verdict(holds), range(&found, 4))
+    }
+
+    fn order(&self, than: &str, higher: bool) -> (Verdict, String) {
+        let pairs = self.pairs(than);
+        if pairs.is_empty() {
+            return (Verdict::Untested, String::new());
+        }
+        let sign = if higher { 1.0 } else { -1.0 };
+        let holding = pairs.iter().filter(|(a, b)| sign * (a - b) >= -self.slack(*b)).count();
+        let over: Vec<f64> = pairs.iter().map(|pair| self.over(pair)).collect();
+        let what = if self.scale == Scale::Linear { "ratio" } else { "difference" };
+        (verdict(holding == pairs.len()), format!("at {holding} of {} points; {what} {}", pairs.len(), range(&over, 3)))
+    }
+
+    /// The metric of the solver and of another, at the points where both are compared.
+    fn pairs(&self, than: &str) -> Vec<(f64, f64)> {
+        let Some(other) = self.study.solvers.iter().position(|(label, _)| label == than) else { return Vec::new() };
+        self.cells().filter_map(|c| Some((self.at(c, self.solver)?, self.at(c, other)?))).collect()
+    }
+
+    fn over(&self, (a, b): &(f64, f64)) -> f64 {
+        if self.scale == Scale::Linear { a / b } else { a - b }
+    }
+
+    fn trend(&self, along: &str, rises: bool) -> (Verdict, String) {
+        let axes = self.study.axes.iter().enumerate();
+        let swept = axes.flat_map(|(a, axis)| axis.keys.iter().map(move |k| (a, k))).find(|(_, k)| k.key == along);
+        let Some((axis, key)) = swept else { return (Verdict::Untested, String::new()) };
+        let position = |point: usize| key.numbers.as_ref().map_or(point as f64, |numbers| numbers[point]);
+        let sign = if rises { 1.0 } else { -1.0 };
+        let (mut steps, mut holding, mut ends) = (0, 0, Vec::new());
+        let mut lines: Vec<(Vec<usize>, Vec<(f64, f64)>)> = Vec::new();
+        for cell in self.cells() {
+            let Some(y) = self.at(cell, self.solver) else { continue };
+            let mut place = self.study.cells[cell].place.clone();
+            let x = position(place[axis]);
+            place[axis] = 0;
+            match lines.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, line)) => line.push((x, y)),
+                None => lines.push((place, vec![(x, y)])),
+            }
+        }
+        for (_, line) in &mut lines {
+            line.sort_by(|a, b| a.0.total_cmp(&b.0));
+            for pair in line.windows(2) {
+                steps += 1;
+                holding += usize::from(sign * (pair[1].1 - pair[0].1) >= -self.slack(pair[0].1));
+            }
+            if let ([first, .., last], true) = (line.as_slice(), ends.len() < 3) {
+                ends.push(format!("{} to {}", number(first.1, 4), number(last.1, 4)));
+            }
+        }
+        match steps {
+            0 => (Verdict::Untested, String::new()),
+            _ => (verdict(holding == steps), format!("at {holding} of {steps} steps; {}", ends.join(", "))),
+        }
+    }
+
+    fn slack(&self, size: f64) -> f64 {
+        self.claim.within * if self.scale == Scale::Linear { size.abs() } else { 1.0 }
+    }
+
+    /// The cells that the claim is about.
+    fn cells(&self) -> impl Iterator<Item = usize> {
+        (0..self.study.cells.len()).filter(|cell| {
+            self.claim.at.iter().all(|(name, value)| {
+                let mut keys = self.study.axes.iter().enumerate().flat_map(|(a, x)| x.keys.iter().map(move |k| (a, k)));
+                let place = &self.study.cells[*cell].place;
+                keys.find(|(_, k)| k.key == *name).is_some_and(|(a, k)| k.values[place[a]] == text(value))
+            })
+        })
+    }
+
+    /// The metric of a solver at a cell, in the claim's scale.
+    fn at(&self, cell: usize, solver: usize) -> Option<f64> {
+        let name = self.claim.reduction.as_deref();
+        let reduction = Reduction::ALL.into_iter().find(|r| Some(r.name()) == name).unwrap_or(Reduction::Mean);
+        let spread = self.study.spread(self.quantity, reduction, cell, solver)?;
+        let value = if self.claim.statistic.as_deref() == Some("median") { spread.median } else { spread.mean };
+        Some(self.scale.apply(value)).filter(|x| !x.is_nan())
+    }
+}
+
+fn verdict(holds: bool) -> Verdict {
+    if holds { Verdict::Holds } else { Verdict::Fails }
+}
+
+fn range(values: &[f64], digits: usize) -> String {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let (least, most) = (number(least, digits), number(most, digits));
+    if least == most { least } else { format!("{least} to {most}") }
+}
