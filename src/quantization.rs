@@ -12,8 +12,11 @@ use serde_json::Value;
 use crate::design::{Design, DesignSpace, Domain};
 use crate::error::{InputError, Result};
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
-use crate::model::{Baseline, Named, SystemModel, Workspace};
+use crate::model::{Baseline, Named, PrintedFigure, SystemModel, Workspace};
 use crate::problem::ProblemSpec;
+use crate::radio::Signal;
+use crate::radio::music::Echoes;
+use crate::simulation::SimulationFactory;
 use crate::structure::{Bound, Feasibility, Feasible, Offer, Proof, Structure};
 
 /// Most bits of a phase.
@@ -132,5 +135,23 @@ impl SystemModel for Quantized {
     }
     fn baselines(&self) -> Vec<Arc<dyn Baseline>> {
         self.model.baselines()
+    }
+    fn as_printed(&self, design: &Design) -> Vec<PrintedFigure> {
+        self.model.as_printed(design)
+    }
+    fn simulation(&self, design: &Design) -> Option<SimulationFactory> {
+        self.model.simulation(design)
+    }
+    fn estimators(&self) -> Vec<Named> {
+        self.model.estimators()
+    }
+    fn estimator(&self, name: &str, design: &Design) -> Option<SimulationFactory> {
+        self.model.estimator(name, design)
+    }
+    fn echoes(&self, design: &Design) -> Option<Echoes> {
+        self.model.echoes(design)
+    }
+    fn signals(&self, design: &Design) -> Vec<Signal> {
+        self.model.signals(design)
     }
 }
