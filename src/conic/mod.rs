@@ -28,6 +28,7 @@ mod equilibration;
 mod expression;
 pub mod hermitian;
 mod kernel;
+pub mod low_rank;
 mod program;
 mod solution;
 #[cfg(test)]

@@ -163,3 +163,57 @@ pub(super) fn scans(system: &Arc<System>, phases: &[f64]) -> Vec<Box<dyn Scan>> 
         Box::new(BaseStation { known, direct_only: true }),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Instance, IrsMassiveMimoConfig};
+    use super::*;
+    use crate::Scenario;
+    use crate::math::{RandomStream, Streams};
+    use crate::radio::music::{Spectrum, grid, refine, signal_vector};
+
+    /// The paper's setting, Figs. 3 and 4: 400 antennas, 100 elements, the target at (20°, -40°) and (-30°, 50°). Snapshots
+    /// are made from the definition of the echo, element by element.
+    #[test]
+    fn the_papers_angles_are_recovered_with_sensing_aligned_phases() {
+        let config = IrsMassiveMimoConfig::default();
+        let drawn = config.draw(&Streams::new(1, "irs_massive_mimo", 0)).unwrap().instance();
+        let system = Arc::new(System::new(Instance::from_json(&drawn).unwrap()).unwrap());
+        let mut phases = vec![0.0; 100];
+        super::super::Echo::new(&system).aligned(&mut phases);
+        let theta = phases.iter().map(|phase| Complex::cis(*phase));
+        let reflected: Complex<f64> =
+            theta.zip(&system.irs_target).zip(&system.irs_steering).map(|((t, q), a)| a.conj() * t * q).sum();
+        let instance = &system.instance;
+        let u: Vec<_> = (system.target.iter().zip(&system.steering))
+            .map(|(p, a)| {
+                instance.target_reflection_base_station * p
+                    + instance.target_reflection_irs * system.los_scale * reflected * a
+            })
+            .collect();
+        assert_eq!((u.len(), phases.len()), (400, 100));
+        let mut draws = RandomStream::keyed(7, "test", "snapshots", 0, 0);
+        let gain: f64 = u.iter().map(Complex::norm_sqr).sum();
+        // 40 dB after the array's gain.
+        let sent: Vec<_> = (0..30).map(|_| draws.complex_normal(1e4 / gain)).collect();
+        let clean: Vec<_> = u.iter().flat_map(|u| sent.iter().map(move |x| u * x)).collect();
+        let snapshots: Vec<_> = clean.into_iter().map(|y| y + draws.complex_normal(1.0)).collect();
+        let signal = signal_vector(&snapshots, 400).unwrap();
+        let half = std::f64::consts::FRAC_PI_2;
+        let axis = grid(-half, half, 91);
+        let scans = scans(&system, &phases);
+        for (scan, truth, most) in [(&scans[0], [20.0, -40.0], 2.0), (&scans[1], [-30.0, 50.0], 3.0)] {
+            let spectrum = Spectrum::new(scan.as_ref(), &signal, &axis, &axis);
+            let peak = refine(scan.as_ref(), &signal, spectrum.peaks()[0], 0.03);
+            let off = |i: usize| (peak.angles[i].to_degrees() - truth[i]).abs();
+            assert!(off(0) < most && off(1) < most, "{}: {:?}", scan.name(), peak.angles.map(f64::to_degrees));
+            // The fast form is the response's own.
+            let u = scan.response(0.3, -0.5);
+            let mut pair = [(0.0, 0.0)];
+            scan.against(&signal)(0.3, &[-0.5], &mut pair);
+            let norm: f64 = u.iter().map(Complex::norm_sqr).sum();
+            let captured = inner(&signal, &u).norm_sqr();
+            assert!((pair[0].0 / norm - 1.0).abs() < 1e-10 && (pair[0].1 - captured).abs() < 1e-10 * norm);
+        }
+    }
+}
