@@ -207,7 +207,9 @@ fn large_surfaces_have_a_bound_by_their_symbol() {
     let problem = own(&model);
     let bound = problem.structure().bound.as_ref().map_err(|r| r.to_string()).unwrap()().bound().unwrap().unwrap();
     let (design, value) = solved(&MajorizationMinimization::default(), &problem, None);
-    assert!(value <= bound.value && value >= 0.7 * bound.value, "{value} {}", bound.value);
+    // The bound is loose: the largest eigenvalue of 31 x 31 correlations at half a wavelength is 4.7304, that of their
+    // circulant of 64 x 64 7.0582, 1.49 times as much (NumPy, eigenvalues of the dense matrices).
+    assert!(value <= bound.value && value >= 0.65 * bound.value, "{value} {}", bound.value);
     let proof = model.verify(problem.spec(), &design, &bound.certificate.to_json());
     let Some(Ok(Proof::Bound(verified))) = proof else { panic!("{proof:?}") };
     // The check takes a circulant of another size.
