@@ -87,7 +87,12 @@ pub struct ProblemSpec {
 impl ProblemSpec {
     /// One metric under limits, nothing fixed.
     pub fn new(objective: &str, constraints: Vec<Constraint>) -> Self {
-        Self { objective: Objective::Metric(objective.into()), constraints, fixed: BTreeMap::new(), quantize: BTreeMap::new() }
+        Self {
+            objective: Objective::Metric(objective.into()),
+            constraints,
+            fixed: BTreeMap::new(),
+            quantize: BTreeMap::new(),
+        }
     }
 
     /// The metrics that it names.

@@ -116,7 +116,11 @@ impl SystemModel for Quantized {
             Box::new(make) as Box<dyn Fn() -> Box<dyn Feasibility> + Send + Sync>
         });
         let bound: Offer<dyn Bound> = offered.bound;
-        Structure { feasibility, bound, ..Structure::none("phases are held to a grid: the structure is for continuous ones") }
+        Structure {
+            feasibility,
+            bound,
+            ..Structure::none("phases are held to a grid: the structure is for continuous ones")
+        }
     }
     fn verify(&self, problem: &ProblemSpec, design: &Design, certificate: &Value) -> Option<Result<Proof>> {
         self.model.verify(problem, design, certificate)

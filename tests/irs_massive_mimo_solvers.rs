@@ -15,8 +15,8 @@ use isacopt::solvers::manifold::Manifold;
 use isacopt::solvers::sca::Sca;
 use isacopt::structure::{Feasible, Proof};
 use isacopt::{
-    Design, MetricValues, Outcome, Problem, ProblemSpec, RandomStream, Record, Run, Scenario, Status,
-    StopRules, Streams, SystemModel,
+    Design, MetricValues, Outcome, Problem, ProblemSpec, RandomStream, Record, Run, Scenario, Status, StopRules,
+    Streams, SystemModel,
 };
 use num_complex::Complex;
 use serde_json::{Value, json};
@@ -166,9 +166,8 @@ fn limits_out_of_reach_are_proven_before_iterating() {
         let reached = metric(&problem, outcome.design.as_ref().unwrap(), "sensing_gain");
         assert!((reached / largest - 1.0).abs() < 1e-9, "not the least-violating: {reached} {largest}");
     }
-    let Feasible::No { certificate, .. } = problem.structure().feasibility.as_ref().map_err(|_| ()).unwrap()()
-        .assess()
-        .unwrap()
+    let Feasible::No { certificate, .. } =
+        problem.structure().feasibility.as_ref().map_err(|_| ()).unwrap()().assess().unwrap()
     else {
         panic!("not proven")
     };

@@ -154,7 +154,6 @@ impl Oracle {
             Self::Gradient(_) => &[],
         }
     }
-
 }
 
 /// Limits and several figures on the way to the problem itself.

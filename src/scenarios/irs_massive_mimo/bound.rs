@@ -62,8 +62,7 @@ impl Relaxing {
     fn largest_symbol(&self) -> Option<ProvenBound> {
         let gains = self.known.gains();
         let Form::Lags(matrix, amplitude) = &gains.forms[0] else { return None };
-        let squares =
-            amplitude.as_ref().map_or(self.known.system.elements() as f64, |a| a.iter().map(|a| a * a).sum());
+        let squares = amplitude.as_ref().map_or(self.known.system.elements() as f64, |a| a.iter().map(|a| a * a).sum());
         let value = matrix.largest().max(0.0) * (1.0 + 1e-12) * squares;
         let least = (0..gains.users.len()).map(|k| gains.gain(k, value)).fold(f64::INFINITY, f64::min);
         let certificate = Certificate { kind: "largest_symbol", values: vec![("symbol", vec![matrix.largest()])] };

@@ -37,8 +37,8 @@ pub use gain::Gains;
 pub use instance::{Angles, Instance, Measured};
 pub use planar::{Direction, PlanarArray, SteeringConvention};
 pub use scalars::Scalars;
-pub use toeplitz::Toeplitz;
 pub use system::{General, RankOne, Statistics, System};
+pub use toeplitz::Toeplitz;
 
 use std::sync::{Arc, OnceLock};
 

@@ -11,9 +11,7 @@ use super::linearised::{ClosedForm, ConicForm, Parts};
 use super::system::{Statistics, System};
 use crate::model::Named;
 use crate::problem::{Limit, Objective, ProblemSpec};
-use crate::structure::{
-    Bound, Feasibility, Formulation, Lift, Majorizer, Offer, Refusal, Structure, Surrogate,
-};
+use crate::structure::{Bound, Feasibility, Formulation, Lift, Majorizer, Offer, Refusal, Structure, Surrogate};
 
 /// Beyond so many elements no forms of N x N entries are made; forms by lags are of any size.
 const DENSE: usize = 4096;
@@ -58,7 +56,6 @@ impl Known {
     pub fn has_forms(&self) -> bool {
         self.system.elements() <= DENSE || self.by_lags()
     }
-
 }
 
 /// The least `||u||²` that a problem asks for, 0 for none; or why its limits have no known structure.

@@ -20,9 +20,8 @@ pub fn gains(system: &System, basis: &RankOne, scalars: &Scalars, out: &mut Trac
     let instance = &system.instance;
     let c2 = system.los_scale * system.los_scale;
     let [trace, weight, direct, re, im] = basis.totals;
-    let sigma = instance.target_reflection_irs
-        * system.los_scale
-        * Complex::new(scalars.sensing[0], scalars.sensing[1]);
+    let sigma =
+        instance.target_reflection_irs * system.los_scale * Complex::new(scalars.sensing[0], scalars.sensing[1]);
     out.sensing_gain = direct + sigma.norm_sqr() * weight + 2.0 * (sigma * Complex::new(re, im)).re;
     for (k, gain) in out.gain.iter_mut().enumerate() {
         let zeta = instance.fading_user_irs[k];
