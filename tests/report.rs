@@ -73,6 +73,26 @@ fn figures_are_over_the_trials_in_which_all_compared_solvers_are_feasible() {
 }
 
 #[test]
+fn convergence_is_told_over_all_problems() {
+    let (html, data) = page(&Made::usual());
+    assert!(html.contains("Convergence over all problems"));
+    let all = &data["benchmark"];
+    assert_eq!(all["problems"], 50, "ten trials at each of five powers");
+    let solvers = data["solvers"].as_array().unwrap().len();
+    for reference in ["bound", "best"] {
+        let part = &all[reference];
+        for curves in [&part["targets_reached"]["time"], &part["success_rate"], &part["data_profile"]["12"]] {
+            assert_eq!(curves.as_array().unwrap().len(), solvers);
+        }
+        for [_, shares] in
+            serde_json::from_value::<Vec<[Vec<f64>; 2]>>(part["targets_reached"]["evaluations"].clone()).unwrap()
+        {
+            assert!(shares.is_sorted() && shares.iter().all(|s| (0.0..=1.0).contains(s)), "{shares:?}");
+        }
+    }
+}
+
+#[test]
 fn hostile_names_stay_text() {
     let hostile = "</script><img src=x onerror=alert(1)>&\"'<!--\u{2028}";
     let mut made = Made::usual();

@@ -385,14 +385,14 @@ function benchmark() {
     const { show, effort, target, reference } = f.state;
     const time = effort === "time";
     const amount = time ? "Solver time (s)" : "Evaluations (designs judged by the solver)";
-    const shares = { title: "Share of problems", range: [0, 1.02] };
+    const shares = { title: "Share of problems", range: [0, 1] };
     const gaps = { title: "Target: gap to the reference", log: true };
     const kinds = {
       performance_profile: [{ title: `Ratio to the least ${time ? "time" : "number of evaluations"} of any solver`, log: true }, shares,
         "at ratio 1 a line shows on what share of the problems that solver is the first to reach the target, at the right end on what share it reaches it at all. A line above another is better. (Dolan and Moré, 2002.)"],
       data_profile: [{ title: "Evaluations / (real numbers of the design + 1)", log: true }, shares,
         "the share of problems solved within a budget, in units of what a gradient by differences costs. (Moré and Wild, 2009.)"],
-      targets_reached: [{ title: amount, log: true }, { title: "Share of problems and targets", range: [0, 1.02] },
+      targets_reached: [{ title: amount, log: true }, { title: "Share of problems and targets", range: [0, 1] },
         "over 25 target gaps from 1 to 10⁻⁶, four a decade, on every problem: the share of these pairs reached by then. Further left is faster, higher is closer."],
       success_rate: [gaps, shares, "the share of problems on which the solver comes as close as the target on the horizontal axis."],
       running_time: [gaps, { title: time ? "Expected solver time (s)" : "Expected evaluations", log: true },

@@ -232,7 +232,8 @@ impl Instance {
         });
         let (m, n, k) = (self.base_station_array.len(), self.irs_array.len(), self.users());
         let measured = &self.measured;
-        let matrices: [(&str, &Option<Vec<Complex<f64>>>, &[usize]); 5] = [
+        type Entries = Option<Vec<Complex<f64>>>;
+        let matrices: [(&str, &Entries, &[usize]); 5] = [
             ("base_station_covariance", &measured.base_station_covariance, &[m, m]),
             ("irs_covariance", &measured.irs_covariance, &[n, n]),
             ("user_base_station_covariance", &measured.user_base_station_covariance, &[k, m, m]),

@@ -156,6 +156,5 @@ pub(super) fn structure(known: &Arc<Known>, problem: &ProblemSpec) -> Structure 
         level_set: Err(Refusal::new("the gains are not concave in any known form of the phases")),
         enumeration: Err(Refusal::new("phases are continuous")),
         elimination: Err(Refusal::new("there is one block, the phases")),
-        ..Structure::none("no such structure is known")
     }
 }

@@ -185,10 +185,10 @@ impl<T: Real> Sums<T> {
             it.filter_spread = it.filter_spread + spread;
             it.filter_square = it.filter_square + spread * spread;
             it.filter_mixed = it.filter_mixed + d * spread * square;
-            for i in 0..2 {
-                it.own_cross[i] = it.own_cross[i] + cross[i] * own;
-                it.cross_e[i] = it.cross_e[i] + cross[i] * e;
-                it.cross_r[i] = it.cross_r[i] + cross[i] * filter;
+            for (i, cross) in cross.into_iter().enumerate() {
+                it.own_cross[i] = it.own_cross[i] + cross * own;
+                it.cross_e[i] = it.cross_e[i] + cross * e;
+                it.cross_r[i] = it.cross_r[i] + cross * filter;
             }
         }
         it

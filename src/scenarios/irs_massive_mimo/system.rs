@@ -153,7 +153,8 @@ impl RankOne {
         let failed = |_| Error::Numerical("the eigenvalues of the base station's covariance".into());
         let m = steering.len();
         // Working precision leaves eigenvalues of -1e-16 where elements are close: they are 0.
-        let (eigenvalues, project): (Vec<f64>, Box<dyn Fn(&[Complex<f64>]) -> Vec<Complex<f64>>>) = match covariance {
+        type Projection = Box<dyn Fn(&[Complex<f64>]) -> Vec<Complex<f64>>>;
+        let (eigenvalues, project): (Vec<f64>, Projection) = match covariance {
             Correlation::Complex(matrix) => {
                 let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(failed)?;
                 let values = (0..m).map(|i| eigen.S()[i].re.max(0.0)).collect();
