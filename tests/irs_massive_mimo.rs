@@ -217,7 +217,8 @@ fn rates_agree_with_monte_carlo_of_the_raw_channels() {
     use isacopt::simulation::{Draws, estimate};
     let (file, base) = case("c04_strong_correlation_mc.json");
     // As it is at two designs; no scattering's line of sight, no surface, no direct link, one element, measured statistics.
-    let changes: [(&str, &str, fn(&mut Instance)); 7] = [
+    type Change = (&'static str, &'static str, fn(&mut Instance));
+    let changes: [Change; 7] = [
         ("as it is", "random", |_| {}),
         ("aligned", "a_I", |_| {}),
         ("no line of sight", "random", |i| i.rician_factor = 0.0),
