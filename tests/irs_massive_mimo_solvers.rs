@@ -59,7 +59,7 @@ fn recorded(
     let random = RandomStream::solver(1, 0);
     let run = Run { start: start.cloned(), rules, ..Run::new(solver, Arc::clone(problem), random) };
     let mut records = Vec::new();
-    let outcome = run.drive(&mut |record| records.push(record.clone())).unwrap();
+    let outcome = run.drive(&mut |record| records.push(*record)).unwrap();
     (outcome, records)
 }
 
