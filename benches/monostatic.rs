@@ -76,7 +76,7 @@ fn exact(c: &mut Criterion) {
 }
 
 fn surrogates(c: &mut Criterion) {
-    let plain = MajorizationMinimization { acceleration: Acceleration::None };
+    let plain = MajorizationMinimization { acceleration: Acceleration::None, ..MajorizationMinimization::default() };
     for (name, instance) in instances() {
         let problem = problem(&instance);
         c.bench_function(&format!("sca_15/{name}"), |b| b.iter(|| run(&Sca::default(), &problem, 15)));

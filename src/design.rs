@@ -32,6 +32,11 @@ pub enum Domain {
         /// How many levels there are.
         levels: u32,
     },
+    /// A phase in radians on the grid `2 pi level / levels`, level from 0 to levels - 1.
+    QuantizedPhase {
+        /// How many phases there are.
+        levels: u32,
+    },
     /// Complex.
     Complex,
     /// Complex Hermitian positive semidefinite, shape [n, n].
@@ -41,7 +46,16 @@ pub enum Domain {
 impl Domain {
     /// Whether a step of any size can be taken in it.
     pub fn is_continuous(&self) -> bool {
-        !matches!(self, Self::Level { .. })
+        self.levels().is_none()
+    }
+
+    /// How many values a discrete entry takes and their distance, the first one being 0; none where it is continuous.
+    pub fn levels(&self) -> Option<(u32, f64)> {
+        match self {
+            Self::Level { levels } => Some((*levels, 1.0)),
+            Self::QuantizedPhase { levels } => Some((*levels, std::f64::consts::TAU / f64::from(*levels))),
+            _ => None,
+        }
     }
 
     /// The domain in words.
@@ -51,6 +65,7 @@ impl Domain {
             Self::Box { .. } => "real, between its limits",
             Self::Phase => "phase in rad",
             Self::Level { .. } => "whole phase level",
+            Self::QuantizedPhase { .. } => "phase in rad on its grid",
             Self::Complex => "complex",
             Self::Hermitian => "Hermitian, positive semidefinite",
         }
@@ -129,6 +144,11 @@ impl DesignSpace {
         &self.blocks
     }
 
+    /// The named groups of blocks, by index.
+    pub fn groups(&self) -> &[(String, Vec<usize>)] {
+        &self.groups
+    }
+
     /// The number of real coordinates of a design.
     pub fn len(&self) -> usize {
         self.offsets[self.blocks.len()]
@@ -182,6 +202,10 @@ impl DesignSpace {
                     let count = f64::from(*levels);
                     part.iter_mut().for_each(|x| *x = x.round().rem_euclid(count));
                 }
+                Domain::QuantizedPhase { levels } => {
+                    let (count, step) = (f64::from(*levels), std::f64::consts::TAU / f64::from(*levels));
+                    part.iter_mut().for_each(|x| *x = (*x / step).round().rem_euclid(count) * step);
+                }
                 Domain::Hermitian => project_semidefinite(part, block.shape[0]),
                 Domain::Phase | Domain::Complex => {}
             }
@@ -204,6 +228,10 @@ impl DesignSpace {
                 Domain::Level { levels } => {
                     let top = f64::from(*levels) - 1.0;
                     part.iter().fold(0.0, |d, x| f64::max(d, (x - x.round()).abs().max(-x).max(x - top)))
+                }
+                Domain::QuantizedPhase { levels } => {
+                    let step = std::f64::consts::TAU / f64::from(*levels);
+                    part.iter().fold(0.0, |d, x| f64::max(d, (x - (x / step).round() * step).abs()))
                 }
                 Domain::Hermitian => {
                     let matrix = hermitian(part, block.shape[0]);
@@ -237,6 +265,10 @@ impl DesignSpace {
                 Domain::Level { levels } => {
                     let count = f64::from(*levels);
                     part.iter_mut().for_each(|x| *x = (count * stream.uniform()).floor());
+                }
+                Domain::QuantizedPhase { levels } => {
+                    let (count, step) = (f64::from(*levels), std::f64::consts::TAU / f64::from(*levels));
+                    part.iter_mut().for_each(|x| *x = (count * stream.uniform()).floor() * step);
                 }
                 Domain::Complex => part.iter_mut().for_each(|x| *x = block.scale * stream.normal()),
                 Domain::Hermitian => {
@@ -331,6 +363,7 @@ impl DesignSpace {
             let part = &design[self.range(index)];
             let largest = part.iter().fold(0.0, |m, x| f64::max(m, x.abs()));
             let slack = match block.domain {
+                Domain::QuantizedPhase { .. } => 1e-9,
                 Domain::Hermitian => 1e-9 * largest,
                 _ => 0.0,
             };
@@ -470,6 +503,7 @@ mod tests {
             Block::new("total", &[], Domain::NonNegative, 1.0, ""),
             Block::new("phase", &[2], Domain::Phase, 1.0, ""),
             Block::new("level", &[2], Domain::Level { levels: 4 }, 1.0, ""),
+            Block::new("quantized", &[2], Domain::QuantizedPhase { levels: 8 }, 1.0, ""),
             Block::new("beam", &[2, 2], Domain::Complex, 1.0, ""),
             Block::new("covariance", &[3, 3], Domain::Hermitian, 1.0, ""),
             Block::new("share", &[1], Domain::Box { lower: vec![0.1], upper: vec![0.9] }, 1.0, ""),
@@ -480,7 +514,7 @@ mod tests {
     #[test]
     fn a_design_survives_json() {
         let space = space();
-        assert_eq!(space.len(), 3 + 1 + 2 + 2 + 8 + 9 + 1);
+        assert_eq!(space.len(), 3 + 1 + 2 + 2 + 2 + 8 + 9 + 1);
         let design = space.random(&mut RandomStream::keyed(1, "test", "", 0, 0));
         assert_eq!(space.distance(&design).0, 0.0);
         let (again, absent) = space.from_json(&space.to_json(&design), "designs.a").unwrap();

@@ -17,6 +17,7 @@ pub mod optimizer;
 pub mod plugin;
 pub mod prelude;
 pub mod problem;
+mod quantization;
 pub mod radio;
 pub mod references;
 pub mod report;

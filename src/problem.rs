@@ -9,6 +9,7 @@ use crate::design::Design;
 use crate::error::{InputError, Result};
 use crate::metric::{Direction, MetricSet, MetricValues};
 use crate::model::{SystemModel, Workspace};
+use crate::quantization::quantized;
 use crate::structure::{Feasible, Structure};
 
 /// A design counts as feasible in results where its violation is at most this.
@@ -78,12 +79,20 @@ pub struct ProblemSpec {
     /// Blocks that keep these coordinates, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fixed: BTreeMap<String, Vec<f64>>,
+    /// Blocks of phases that are held to a grid of `2^bits` values, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub quantize: BTreeMap<String, u32>,
 }
 
 impl ProblemSpec {
     /// One metric under limits, nothing fixed.
     pub fn new(objective: &str, constraints: Vec<Constraint>) -> Self {
-        Self { objective: Objective::Metric(objective.into()), constraints, fixed: BTreeMap::new() }
+        Self {
+            objective: Objective::Metric(objective.into()),
+            constraints,
+            fixed: BTreeMap::new(),
+            quantize: BTreeMap::new(),
+        }
     }
 
     /// The metrics that it names.
@@ -143,6 +152,7 @@ pub struct Problem {
 impl Problem {
     /// Checks a specification against a model. Errors name what does not fit.
     pub fn new(model: Arc<dyn SystemModel>, spec: ProblemSpec) -> Result<Arc<Self>> {
+        let model = quantized(model, &spec.quantize)?;
         let infos = model.metrics().to_vec();
         let find = |id: &str, key: &str| {
             infos
@@ -225,7 +235,7 @@ impl Problem {
         Ok(Arc::new(Self { model, spec, terms, direction, logarithmic, rows, wanted, structure, free }))
     }
 
-    /// The model.
+    /// The model; where phases are quantized, its space has the grid.
     pub fn model(&self) -> &Arc<dyn SystemModel> {
         &self.model
     }

@@ -252,6 +252,13 @@ pub trait Gradient: Send {
     fn objective(&mut self, design: &Design, gradient: &mut [f64]) -> f64;
     /// Constraint values, and their Jacobian row-major.
     fn constraints(&mut self, design: &Design, values: &mut [f64], jacobian: &mut [f64]);
+    /// Where the objective is the worst of several figures (the least of the users' rates), each smooth, how many they
+    /// are; 0 where the objective is smooth itself.
+    fn pieces(&self) -> usize {
+        0
+    }
+    /// Those figures, and their Jacobian row-major.
+    fn worst_of(&mut self, _design: &Design, _values: &mut [f64], _jacobian: &mut [f64]) {}
 }
 
 /// A convex program whose optimum never lies below the objective at the design where it was built, and whose

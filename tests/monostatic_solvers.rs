@@ -117,7 +117,8 @@ fn majorization_is_monotone_feasible_and_ends_at_the_optimum() {
         }
         let outcome = case.run(&solver, StopRules::default());
         monotone(case, &outcome);
-        let plain = MajorizationMinimization { acceleration: Acceleration::None };
+        let plain =
+            MajorizationMinimization { acceleration: Acceleration::None, ..MajorizationMinimization::default() };
         monotone(case, &case.run(&plain, StopRules { max_iterations: Some(50), ..StopRules::default() }));
         // The map itself, without the solver's incumbent: each jump is feasible and no worse than where it set out.
         let mut majorizer = case.problem.structure().majorizer.as_ref().expect("offered")();

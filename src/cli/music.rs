@@ -201,17 +201,17 @@ fn errors(echoes: &Echoes, arguments: &Arguments, axes: (&[f64], &[f64]), scenar
     }
     let trials = arguments.trials as f64;
     let root = |sum: [f64; 2]| sum.map(|s| (s / trials).sqrt());
-    let entry = |(scan, sums): (&Box<dyn Scan>, &[[f64; 2]; 2])| {
+    let entry = |(scan, sums): (&dyn Scan, &[[f64; 2]; 2])| {
         let mut figures =
             json!({ "on_grid_rad": root(sums[0]), "refined_rad": root(sums[1]), "trials": arguments.trials });
         if let Some(truth) = scan.truth().filter(|_| energies.len() as u64 == arguments.trials) {
-            let unit = cramer_rao(scan.as_ref(), truth, 1.0);
+            let unit = cramer_rao(scan, truth, 1.0);
             let share = energies.iter().map(|e| 1.0 / e).sum::<f64>() / trials;
             figures["cramer_rao_bound_rad"] = unit.iter().map(|b| number_json((b * share).sqrt())).collect();
         }
         (scan.name().to_string(), figures)
     };
-    Ok(Value::Object(echoes.scans.iter().zip(&sums).map(entry).collect()))
+    Ok(Value::Object(echoes.scans.iter().map(AsRef::as_ref).zip(&sums).map(entry).collect()))
 }
 
 /// Two angles in rad for reading; one that is unbounded as ∞.

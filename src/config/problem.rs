@@ -18,6 +18,8 @@ pub struct ProblemConfig {
     pub objective: Option<Objective>,
     /// Further limits, in the config's order; on the same metric they replace the scenario's.
     pub limits: Vec<LimitConfig>,
+    /// Blocks of phases that are held to a grid, and the bits of each.
+    pub quantize: BTreeMap<String, u32>,
 }
 
 /// A limit as it is written.
@@ -75,9 +77,25 @@ impl ProblemConfig {
                     let allowed = "a table { metric = { at_least = limit } }";
                     mistakes.push(InputError::new("problem.constraints", found(other), allowed));
                 }
+                ("quantize", Value::Object(blocks)) => {
+                    for (block, bits) in blocks {
+                        match bits.as_u64().and_then(|bits| u32::try_from(bits).ok()) {
+                            Some(bits) => _ = config.quantize.insert(block.clone(), bits),
+                            None => mistakes.push(InputError::new(
+                                format!("problem.quantize.{block}"),
+                                found(bits),
+                                "a whole number of bits",
+                            )),
+                        }
+                    }
+                }
+                ("quantize", other) => {
+                    let allowed = "a table { block = bits }";
+                    mistakes.push(InputError::new("problem.quantize", found(other), allowed));
+                }
                 _ => {
                     let key_path = format!("problem.{key}");
-                    mistakes.push(InputError::unknown(key_path, key, ["objective", "constraints"]));
+                    mistakes.push(InputError::unknown(key_path, key, ["objective", "constraints", "quantize"]));
                 }
             }
         }
@@ -119,6 +137,7 @@ impl ProblemConfig {
             }
             spec.objective = objective.clone();
         }
+        spec.quantize.clone_from(&self.quantize);
         spec.constraints.retain(|own| self.limits.iter().all(|l| l.metric != own.metric));
         for limit in &self.limits {
             let Some(info) = infos.iter().find(|m| m.id == limit.metric) else {

@@ -76,6 +76,11 @@ pub fn config_schema() -> Result<Value> {
                         "at_most": limit, "at_least": limit,
                     })),
                 },
+                "quantize": {
+                    "description": "Bits of each phase, by block: continuous phases are held to a grid, for the discrete solvers.",
+                    "type": "object",
+                    "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 16 },
+                },
             })),
             "plugin": { "description": "Files that further solvers, metrics and models are loaded from.", "type": "array",
                 "items": plugin },

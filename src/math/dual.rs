@@ -79,6 +79,7 @@ impl<const N: usize> Sub for Dual<N> {
 
 impl<const N: usize> Mul for Dual<N> {
     type Output = Self;
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the derivative of a product")]
     fn mul(self, other: Self) -> Self {
         let slopes = std::array::from_fn(|i| self.slopes[i] * other.value + self.value * other.slopes[i]);
         Self { value: self.value * other.value, slopes }
@@ -87,6 +88,7 @@ impl<const N: usize> Mul for Dual<N> {
 
 impl<const N: usize> Div for Dual<N> {
     type Output = Self;
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the derivative of a quotient")]
     fn div(self, other: Self) -> Self {
         let value = self.value / other.value;
         let slopes = std::array::from_fn(|i| (self.slopes[i] - value * other.slopes[i]) / other.value);

@@ -291,7 +291,7 @@ pub fn blocks_json(space: &DesignSpace, fixed: &dyn Fn(&str) -> bool) -> Vec<Val
             "name": block.name, "kind": kind(&block.domain), "shape": block.shape, "range": [range.start, range.end],
             "scale": block.scale, "fixed": fixed(&block.name), "description": block.description,
         });
-        if let Domain::Level { levels } = block.domain {
+        if let Some((levels, _)) = block.domain.levels() {
             value["levels"] = levels.into();
         }
         value
@@ -306,6 +306,7 @@ pub fn kind(domain: &Domain) -> &'static str {
         Domain::Box { .. } => "box",
         Domain::Phase => "phase",
         Domain::Level { .. } => "level",
+        Domain::QuantizedPhase { .. } => "quantized_phase",
         Domain::Complex => "complex",
         Domain::Hermitian => "hermitian",
     }
@@ -327,9 +328,10 @@ pub fn coordinate_limits(problem: &Problem) -> Vec<f64> {
                 lower[range.clone()].copy_from_slice(low);
                 upper[range.clone()].copy_from_slice(high);
             }
-            Domain::Level { levels } => {
+            Domain::Level { .. } | Domain::QuantizedPhase { .. } => {
+                let (levels, step) = block.domain.levels().unwrap_or((1, 1.0));
                 lower[range.clone()].fill(0.0);
-                upper[range.clone()].fill(f64::from(*levels) - 1.0);
+                upper[range.clone()].fill((f64::from(levels) - 1.0) * step);
             }
             // The diagonal of a semidefinite matrix.
             Domain::Hermitian => lower[range.start..range.start + block.shape[0]].fill(0.0),

@@ -42,12 +42,15 @@ pub struct Snapshots {
     pub energy: Option<f64>,
 }
 
+/// Draws the snapshots of one coherence interval.
+pub type SnapshotSource = Box<dyn Fn(&mut RandomStream) -> Result<Snapshots> + Send + Sync>;
+
 /// A design's radar as MUSIC sees it.
 pub struct Echoes {
     /// The number of antennas M.
     pub antennas: usize,
     /// Draws the snapshots of one coherence interval, [M][T] row-major.
-    pub snapshots: Box<dyn Fn(&mut RandomStream) -> Result<Snapshots> + Send + Sync>,
+    pub snapshots: SnapshotSource,
     /// The responses to scan.
     pub scans: Vec<Box<dyn Scan>>,
 }

@@ -171,7 +171,8 @@ impl<'a> Tester<'a> {
         let position = |point: usize| key.numbers.as_ref().map_or(point as f64, |numbers| numbers[point]);
         let sign = if rises { 1.0 } else { -1.0 };
         let (mut steps, mut holding, mut ends) = (0, 0, Vec::new());
-        let mut lines: Vec<(Vec<usize>, Vec<(f64, f64)>)> = Vec::new();
+        type Line = (Vec<usize>, Vec<(f64, f64)>);
+        let mut lines: Vec<Line> = Vec::new();
         for cell in self.cells() {
             let Some(y) = self.at(cell, self.solver) else { continue };
             let mut place = self.study.cells[cell].place.clone();

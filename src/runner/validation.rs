@@ -294,7 +294,7 @@ fn gradients(
                     at[i] = at[i].clamp(lower[entry] + 0.01 * width, upper[entry] - 0.01 * width);
                     0.5 * (at[i] - lower[entry]).min(upper[entry] - at[i])
                 }
-                Domain::Level { .. } => 0.0,
+                Domain::Level { .. } | Domain::QuantizedPhase { .. } => 0.0,
                 Domain::Phase | Domain::Complex | Domain::Hermitian => 0.1 * block.scale,
             };
             room[i] = (step, block.scale);

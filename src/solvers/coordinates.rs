@@ -84,7 +84,7 @@ impl Coordinates {
                     it.unbounded(range, Kind::Factor { n, scale: scale / n as f64 });
                 }
                 // No step can be taken in it: it stays as it is.
-                Domain::Level { .. } => {}
+                Domain::Level { .. } | Domain::QuantizedPhase { .. } => {}
             }
         }
         it

@@ -200,7 +200,7 @@ impl Categories {
 
 fn adjacent(levels: &[LevelCoordinate]) -> Option<Range<usize>> {
     let first = levels.first()?.index;
-    let follow = levels.iter().enumerate().all(|(i, c)| c.index == first + i);
+    let follow = levels.iter().enumerate().all(|(i, c)| c.index == first + i && c.step == 1.0);
     follow.then_some(first..first + levels.len())
 }
 
@@ -227,7 +227,7 @@ struct Sampling {
     values: Vec<Evaluation>,
     order: Vec<usize>,
     bits: Vec<u8>,
-    /// Where the levels stand in a design, where they stand side by side.
+    /// Where the levels stand in a design, where they stand side by side as whole numbers.
     adjacent: Option<Range<usize>>,
     /// Smaller is better: infeasible designs after feasible ones, then their violation or objective.
     keys: Vec<(bool, f64)>,
@@ -248,7 +248,7 @@ impl Sampling {
                     *x = f64::from(*level);
                 }
             }
-            None => self.levels.iter().zip(&*row).for_each(|(c, level)| self.candidate[c.index] = f64::from(*level)),
+            None => self.levels.iter().zip(&*row).for_each(|(c, l)| self.candidate[c.index] = c.value(f64::from(*l))),
         }
         let point = &mut self.points[at * continuous..][..continuous];
         if continuous > 0 {
@@ -360,7 +360,7 @@ impl Iterate for Sampling {
         if self.quick.is_some() && self.problem.better(&self.values[self.order[0]], &self.incumbent.value()) {
             let row = &self.rows[self.order[0] * self.levels.len()..];
             for (coordinate, level) in self.levels.iter().zip(row) {
-                self.candidate[coordinate.index] = f64::from(*level);
+                self.candidate[coordinate.index] = coordinate.value(f64::from(*level));
             }
             self.incumbent.offer(&mut self.candidate)?;
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::design::{Design, Domain};
+use crate::design::Design;
 use crate::error::Result;
 use crate::math::RandomStream;
 use crate::optimizer::Budget;
@@ -13,13 +13,27 @@ use crate::structure::Incremental;
 /// Rounding of an incremental state may feign improvements, but none as large as this (relative, absolute below 1).
 const ROUNDING: f64 = 1e-12;
 
-/// A coordinate that takes whole levels from 0.
+/// A coordinate that takes levels from 0, `step` apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LevelCoordinate {
     /// Where it stands in a design.
     pub index: usize,
     /// How many levels it takes.
     pub levels: u32,
+    /// The distance of its levels.
+    pub step: f64,
+}
+
+impl LevelCoordinate {
+    /// What a level stands for in a design.
+    pub(crate) fn value(&self, level: f64) -> f64 {
+        level * self.step
+    }
+
+    /// The level that a design's entry stands for.
+    pub(crate) fn level(&self, value: f64) -> f64 {
+        (value / self.step).round()
+    }
 }
 
 /// The free discrete coordinates of a problem.
@@ -27,12 +41,9 @@ pub(crate) fn level_coordinates(problem: &Problem) -> Vec<LevelCoordinate> {
     let space = problem.model().space();
     let free = space.blocks().iter().enumerate().filter(|(_, b)| !problem.spec().fixed.contains_key(&b.name));
     free.flat_map(|(block, b)| {
-        let levels = match b.domain {
-            Domain::Level { levels } => levels,
-            _ => 0,
-        };
+        let (levels, step) = b.domain.levels().unwrap_or((0, 1.0));
         let range = if levels == 0 { 0..0 } else { space.range(block) };
-        range.map(move |index| LevelCoordinate { index, levels })
+        range.map(move |index| LevelCoordinate { index, levels, step })
     })
     .collect()
 }
@@ -98,7 +109,7 @@ impl DiscreteSearch {
     /// A random state: all free levels uniform.
     pub(crate) fn randomize(&mut self, random: &mut RandomStream) -> Result<Evaluation> {
         for coordinate in &self.coordinates {
-            self.design[coordinate.index] = (f64::from(coordinate.levels) * random.uniform()).floor();
+            self.design[coordinate.index] = coordinate.value((f64::from(coordinate.levels) * random.uniform()).floor());
         }
         self.reload()
     }
@@ -158,10 +169,11 @@ impl DiscreteSearch {
             if budget.exhausted(before + self.evaluations - first) {
                 return Ok(false);
             }
-            let LevelCoordinate { index, levels } = self.coordinates[at];
+            let coordinate = self.coordinates[at];
+            let LevelCoordinate { index, levels, .. } = coordinate;
             let current = self.design[index];
             let mut best = (self.value, current);
-            for level in (0..levels).map(f64::from).filter(|level| *level != current) {
+            for level in (0..levels).map(|l| coordinate.value(f64::from(l))).filter(|level| *level != current) {
                 let value = self.peek(at, level)?;
                 // Most changes make a feasible design worse: one comparison tells.
                 let worse = best.0.violation == 0.0 && self.sign * value.objective <= self.sign * best.0.objective;
@@ -187,9 +199,10 @@ impl DiscreteSearch {
         let first = self.evaluations;
         let start = self.value;
         for i in 0..self.coordinates.len() {
-            let LevelCoordinate { index, levels } = self.coordinates[i];
+            let coordinate = self.coordinates[i];
+            let LevelCoordinate { index, levels, .. } = coordinate;
             let current = self.design[index];
-            for level in (0..levels).map(f64::from).filter(|level| *level != current) {
+            for level in (0..levels).map(|l| coordinate.value(f64::from(l))).filter(|level| *level != current) {
                 if budget.exhausted(before + self.evaluations - first) {
                     return Ok(false);
                 }
@@ -198,7 +211,7 @@ impl DiscreteSearch {
                 for j in i + 1..self.coordinates.len() {
                     let second = self.coordinates[j];
                     let old = self.design[second.index];
-                    for other in (0..second.levels).map(f64::from).filter(|other| *other != old) {
+                    for other in (0..second.levels).map(|l| second.value(f64::from(l))).filter(|other| *other != old) {
                         let value = self.peek(j, other)?;
                         if self.improves(&value, &start) {
                             self.set(j, other, value);

@@ -175,7 +175,7 @@ impl Wave<'_> {
     fn write(&self, mut number: u64, design: &mut Design) {
         for coordinate in &self.plan.coordinates {
             let levels = u64::from(coordinate.levels);
-            design[coordinate.index] = (number % levels) as f64;
+            design[coordinate.index] = coordinate.value((number % levels) as f64);
             number /= levels;
         }
     }
@@ -183,8 +183,9 @@ impl Wave<'_> {
     /// The next number's design.
     fn advance(&self, search: &mut DiscreteSearch) -> Result<()> {
         for (at, coordinate) in self.plan.coordinates.iter().enumerate() {
-            let level = search.design()[coordinate.index] + 1.0;
+            let level = coordinate.level(search.design()[coordinate.index]) + 1.0;
             let (level, carry) = if level < f64::from(coordinate.levels) { (level, false) } else { (0.0, true) };
+            let level = coordinate.value(level);
             let value = search.peek(at, level)?;
             search.set(at, level, value);
             if !carry {

@@ -9,12 +9,12 @@ use super::incumbent::{Incumbent, first_design};
 use super::surrogate_start::lift_zeros;
 use crate::design::{Design, Domain};
 use crate::driver::StopRules;
-use crate::error::{Error, Result};
+use crate::error::{Error, InputError, Result};
 use crate::math::RandomStream;
 use crate::optimizer::{Budget, Iterate, Optimizer, Requirement, Step};
 use crate::problem::{Evaluation, Problem};
 use crate::references::{SUN_BABU_PALOMAR, VARADHAN_ROLAND};
-use crate::structure::{Capability, Majorizer};
+use crate::structure::{Capability, Feasibility, Majorizer};
 
 /// How majorization-minimization extrapolates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,20 +30,33 @@ pub enum Acceleration {
 
 /// Majorization-minimization (minorization-maximization): the steps of `sca`, with each surrogate maximized exactly by a
 /// closed form of the model instead of a conic solver, and accelerated. Every design is judged by the model; only
-/// improvements are kept. Needs `majorizer`.
+/// improvements are kept. It ends at a stationary point: with several `starts` it begins again from the problem's own and
+/// from random designs, and the best is the answer. Needs `majorizer`.
 ///
 /// Method: Sun, Babu and Palomar, IEEE Transactions on Signal Processing 65(3), 2017, doi:10.1109/TSP.2016.2601299;
 /// acceleration: Varadhan and Roland, Scandinavian Journal of Statistics 35(2), 2008,
 /// doi:10.1111/j.1467-9469.2007.00585.x.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MajorizationMinimization {
     /// How to extrapolate.
     pub acceleration: Acceleration,
+    /// The number of starts: the given one or the problem's own, then its own and random ones.
+    #[schemars(range(min = 1))]
+    pub starts: u64,
+}
+
+impl Default for MajorizationMinimization {
+    fn default() -> Self {
+        Self { acceleration: Acceleration::default(), starts: 1 }
+    }
 }
 
 /// How far the first extrapolation may go, and by what factor later ones may go farther after a success.
 const REACH: f64 = 4.0;
+
+/// A run of several ends where so many steps in a row gain less than this, relative to the objective.
+const IDLE: (u32, f64) = (3, 1e-9);
 
 /// A change of the objective of at most this, relative to it, is none.
 const NEGLIGIBLE: f64 = 1e-9;
@@ -55,7 +68,19 @@ impl Optimizer for MajorizationMinimization {
     }
 
     fn stop_rules(&self) -> StopRules {
-        StopRules { tolerance: Some(1e-9), patience: Some(3), max_iterations: Some(1000), ..StopRules::default() }
+        let max_iterations = Some(self.starts.saturating_mul(1000));
+        if self.starts > 1 {
+            // A run that is worse than the best one is no end: each ends by itself.
+            return StopRules { max_iterations, ..StopRules::default() };
+        }
+        StopRules { tolerance: Some(1e-9), patience: Some(3), max_iterations, ..StopRules::default() }
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.starts {
+            0 => Err(InputError::new("starts", "0", "a whole number of at least 1").into()),
+            _ => Ok(()),
+        }
     }
 
     fn begin(
@@ -71,36 +96,43 @@ impl Optimizer for MajorizationMinimization {
                 return Err(Error::Refused { solver, reason: why.to_string() });
             }
         };
-        let mut repair = problem.structure().feasibility.as_ref().ok().map(|factory| factory());
+        self.check()?;
+        let repair = problem.structure().feasibility.as_ref().ok().map(|factory| factory());
+        let given = start.is_some();
         let start = first_design(&problem, start, &mut random)?;
-        let mut incumbent = Incumbent::new(&problem, start, true)?;
-        let mut current = incumbent.design().clone();
-        let mut value = incumbent.value();
-        if lift_zeros(&problem, repair.as_mut(), &mut current) || !value.feasible() {
-            value = incumbent.offer(&mut current)?;
-        }
+        let incumbent = Incumbent::new(&problem, start, true)?;
+        let current = incumbent.design().clone();
+        let value = incumbent.value();
         let space = problem.model().space();
         let mut logarithmic = vec![false; space.len()];
         for (index, block) in space.blocks().iter().enumerate() {
             logarithmic[space.range(index)].fill(block.domain == Domain::NonNegative);
         }
         let copies = || current.clone();
-        let jumps = [copies(), copies(), copies()];
+        let three = [copies(), copies(), copies()];
         let acceleration = self.acceleration;
-        Ok(Box::new(Jumps {
+        let mut jumps = Jumps {
+            repair,
+            random,
+            given,
+            single: self.starts == 1,
+            left: self.starts - 1,
+            idle: 0,
             problem,
             majorizer,
             incumbent,
             value,
             last: value,
-            jumps,
+            jumps: three,
             by_logarithm: vec![false; current.len()],
             differences: vec![[0.0; 3]; current.len()],
             current,
             logarithmic,
             acceleration,
             reach: REACH,
-        }))
+        };
+        jumps.set_out(value)?;
+        Ok(Box::new(jumps))
     }
 }
 
@@ -123,9 +155,48 @@ struct Jumps {
     differences: Vec<[f64; 3]>,
     acceleration: Acceleration,
     reach: f64,
+    repair: Option<Box<dyn Feasibility>>,
+    random: RandomStream,
+    /// Whether there is one start, whether it was given, and how many are left.
+    single: bool,
+    given: bool,
+    left: u64,
+    /// Steps in a row that gained next to nothing.
+    idle: u32,
 }
 
 impl Jumps {
+    /// Sets out from the current design of the given value, off its zeros.
+    fn set_out(&mut self, value: Evaluation) -> Result<()> {
+        self.value = value;
+        if lift_zeros(&self.problem, self.repair.as_mut(), &mut self.current) || !value.feasible() {
+            self.value = self.incumbent.offer(&mut self.current)?;
+        }
+        (self.last, self.reach, self.idle) = (self.value, REACH, 0);
+        Ok(())
+    }
+
+    /// Goes to the next start, where there is one left and this run gains nothing more.
+    fn next_run(&mut self, step: Step, before: Evaluation) -> Result<Step> {
+        let gain = (self.value.objective - before.objective).abs();
+        let small = gain <= IDLE.1 * before.objective.abs().max(f64::MIN_POSITIVE) && before.feasible();
+        self.idle = if small { self.idle + 1 } else { 0 };
+        if self.single || step == Step::Advanced && self.idle < IDLE.0 {
+            return Ok(step);
+        }
+        if self.left == 0 {
+            return Ok(if step == Step::Advanced { Step::Converged } else { step });
+        }
+        self.left -= 1;
+        self.current = match std::mem::take(&mut self.given) {
+            true => first_design(&self.problem, None, &mut self.random)?,
+            false => self.problem.random(&mut self.random),
+        };
+        let value = self.incumbent.offer(&mut self.current)?;
+        self.set_out(value)?;
+        Ok(Step::Advanced)
+    }
+
     /// Takes a jump's end as the current design where it is better; whether it was.
     fn take(&mut self, which: usize) -> Result<bool> {
         let value = self.incumbent.offer(&mut self.jumps[which])?;
@@ -183,6 +254,23 @@ impl Jumps {
 
 impl Iterate for Jumps {
     fn step(&mut self, budget: &Budget) -> Result<Step> {
+        let before = self.value;
+        let step = self.jump(budget)?;
+        self.next_run(step, before)
+    }
+
+    fn best(&self) -> &Design {
+        self.incumbent.design()
+    }
+
+    fn evaluations(&self) -> u64 {
+        self.incumbent.evaluations()
+    }
+}
+
+impl Jumps {
+    /// One jump, or two and an extrapolation.
+    fn jump(&mut self, budget: &Budget) -> Result<Step> {
         self.majorizer.maximize(&self.current, &mut self.jumps[0])?;
         if self.acceleration == Acceleration::None {
             let taken = self.take(0)?;
@@ -208,13 +296,5 @@ impl Iterate for Jumps {
         self.reach = (self.reach / REACH).max(REACH);
         self.last = last;
         Ok(self.end(better))
-    }
-
-    fn best(&self) -> &Design {
-        self.incumbent.design()
-    }
-
-    fn evaluations(&self) -> u64 {
-        self.incumbent.evaluations()
     }
 }

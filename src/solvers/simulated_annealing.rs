@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::coordinates::Coordinates;
-use super::discrete::{DiscreteSearch, level_coordinates};
+use super::discrete::{DiscreteSearch, LevelCoordinate, level_coordinates};
 use super::incumbent::{Incumbent, first_design, placed};
 use crate::design::Design;
 use crate::error::{InputError, Result};
@@ -95,7 +95,6 @@ impl Optimizer for SimulatedAnnealing {
             let value = incumbent.value();
             Walk::Mixed { coordinates, incumbent, point, candidate: first.clone(), current: first, value }
         };
-        let levels = levels.into_iter().map(|c| (c.index, c.levels)).collect();
         Ok(Box::new(Annealing { settings: self.clone(), problem, walk, levels, random, first: None, done: 0 }))
     }
 }
@@ -121,8 +120,8 @@ struct Annealing {
     settings: SimulatedAnnealing,
     problem: Arc<Problem>,
     walk: Walk,
-    /// Index and number of levels of the free discrete coordinates.
-    levels: Vec<(usize, u32)>,
+    /// The free discrete coordinates.
+    levels: Vec<LevelCoordinate>,
     random: RandomStream,
     /// The first temperature, once known.
     first: Option<f64>,
@@ -134,10 +133,10 @@ impl Annealing {
         ((random.uniform() * count as f64) as usize).min(count - 1)
     }
 
-    /// Another level, uniform.
-    fn other_level(random: &mut RandomStream, current: f64, levels: u32) -> f64 {
-        let drawn = Self::index(random, levels as usize - 1) as f64;
-        if drawn >= current { drawn + 1.0 } else { drawn }
+    /// What another level stands for, uniform.
+    fn other_level(random: &mut RandomStream, current: f64, coordinate: LevelCoordinate) -> f64 {
+        let drawn = Self::index(random, coordinate.levels as usize - 1) as f64;
+        coordinate.value(if drawn >= coordinate.level(current) { drawn + 1.0 } else { drawn })
     }
 
     /// Whether a change is accepted at a temperature, relative to the first one: `share`.
@@ -164,7 +163,7 @@ impl Annealing {
                 if coordinate.levels < 2 {
                     return Ok(());
                 }
-                let level = Self::other_level(&mut self.random, search.design()[coordinate.index], coordinate.levels);
+                let level = Self::other_level(&mut self.random, search.design()[coordinate.index], coordinate);
                 let (new, old) = (search.peek(at, level)?, search.value());
                 if self.accepts(&new, &old, temperature, share)
                     && let Walk::Discrete { search, best_design, best } = &mut self.walk
@@ -185,8 +184,9 @@ impl Annealing {
                     moved = Some(*entry);
                     *entry += share.sqrt() * self.random.normal();
                     coordinates.write(point, candidate);
-                } else if let Some((index, levels)) = self.levels.get(at - point.len()).filter(|(_, n)| *n > 1) {
-                    candidate[*index] = Self::other_level(&mut self.random, candidate[*index], *levels);
+                } else if let Some(coordinate) = self.levels.get(at - point.len()).filter(|c| c.levels > 1) {
+                    candidate[coordinate.index] =
+                        Self::other_level(&mut self.random, candidate[coordinate.index], *coordinate);
                 }
                 self.problem.project(candidate);
                 let (new, old) = (incumbent.offer(candidate)?, *value);

@@ -57,6 +57,8 @@ pub const DOMAIN_LEVEL: u32 = 3;
 pub const DOMAIN_COMPLEX: u32 = 4;
 /// Complex Hermitian positive semidefinite.
 pub const DOMAIN_HERMITIAN: u32 = 5;
+/// A phase in radians on the grid `2 pi level / levels`.
+pub const DOMAIN_QUANTIZED_PHASE: u32 = 6;
 
 /// UTF-8 text, without a final zero.
 #[repr(C)]

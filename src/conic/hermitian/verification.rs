@@ -164,11 +164,11 @@ fn random_programs_are_feasible_on_both_sides_without_gap() {
         let y: Vec<f64> = solution.dual.iter().enumerate().map(|(i, y)| y * unit(100 + i)).collect();
         let size = 1.0 + x.iter().map(|x| x.norm()).fold(0.0, f64::max);
         assert!(x.iter().all(|x| least_eigenvalue(x) > -1e-7 * size) && bounded.iter().all(|x| *x > -1e-7), "{seed}");
-        for i in 0..y.len() {
+        for (i, y) in y.iter().enumerate() {
             let (missed, side) = (plain.value(i, &x, bounded, free) - plain.right[i], f64::from(plain.sides[i]));
             let missed = if side == 0.0 { missed.abs() } else { (-side * missed).max(0.0) };
             assert!(missed < 1e-6 * size, "{seed} row {i}: {missed}");
-            assert!(side == 0.0 || side * y[i] > -1e-7, "{seed} multiplier {i}: {}", y[i]);
+            assert!(side == 0.0 || side * y > -1e-7, "{seed} multiplier {i}: {y}");
         }
         let (combined, of_scalars, of_free) = plain.combination(&y);
         let price = 1.0 + plain.cost.iter().map(|c| c.norm()).fold(0.0, f64::max);

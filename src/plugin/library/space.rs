@@ -43,6 +43,10 @@ fn domain(block: &Value, kind: &str) -> Result<Domain, String> {
             let levels = block.get("levels").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
             Domain::Level { levels: levels.ok_or("a block of levels does not say how many")? }
         }
+        "quantized_phase" => {
+            let levels = block.get("levels").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+            Domain::QuantizedPhase { levels: levels.ok_or("a block of quantized phases does not say how many")? }
+        }
         "complex" => Domain::Complex,
         "hermitian" => Domain::Hermitian,
         other => return Err(format!("a block is of the kind `{other}`, which there is not")),

@@ -25,6 +25,7 @@ impl Blocks {
                 Domain::Box { .. } => (abi::DOMAIN_BOX, 0),
                 Domain::Phase => (abi::DOMAIN_PHASE, 0),
                 Domain::Level { levels } => (abi::DOMAIN_LEVEL, *levels),
+                Domain::QuantizedPhase { levels } => (abi::DOMAIN_QUANTIZED_PHASE, *levels),
                 Domain::Complex => (abi::DOMAIN_COMPLEX, 0),
                 Domain::Hermitian => (abi::DOMAIN_HERMITIAN, 0),
             };

@@ -1,11 +1,17 @@
 //! The covariance `R_I` of the IRS elements: the sinc formula of isotropic scattering as a table of lags, or a measured
 //! matrix. Both give the sums over the phases that rates and gains are made of.
 
+use std::sync::Arc;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use num_complex::Complex;
 
 use super::planar::PlanarArray;
+use super::toeplitz::Toeplitz;
+
+/// From so many elements on products go by fast Fourier transforms.
+pub(super) const FAST: usize = 196;
 
 /// Beyond so many elements no matrix is kept: entries come from the table of lags.
 const DENSE: usize = 1600;
@@ -23,6 +29,10 @@ pub enum Correlation {
         array: PlanarArray,
         /// By row lag, then column lag.
         lags: Vec<f64>,
+        /// The matrix by its lags, and that of its squared entries.
+        products: [Arc<Toeplitz>; 2],
+        /// The matrix, up to a size.
+        matrix: Option<Mat<f64>>,
     },
 }
 
@@ -31,11 +41,18 @@ impl Correlation {
     pub fn isotropic(array: PlanarArray, area: f64) -> Self {
         let lag = |d: usize| area * array.correlation(d % array.rows, d / array.rows);
         let lags: Vec<f64> = (0..array.len()).map(lag).collect();
-        if array.len() > DENSE {
-            return Self::Lags { array, lags };
-        }
         let n = array.len();
-        Self::Real(Mat::from_fn(n, n, |i, j| lags[lag_index(array, i, j)]))
+        let dense = || Mat::from_fn(n, n, |i, j| lags[lag_index(array, i, j)]);
+        if n < FAST {
+            return Self::Real(dense());
+        }
+        let by_lag = |a: isize, b: isize| lags[a.unsigned_abs() + array.rows * b.unsigned_abs()];
+        let products = [
+            Arc::new(Toeplitz::new(array, |a, b| Complex::new(by_lag(a, b), 0.0))),
+            Arc::new(Toeplitz::new(array, |a, b| Complex::new(by_lag(a, b).powi(2), 0.0))),
+        ];
+        let matrix = (n <= DENSE).then(dense);
+        Self::Lags { array, lags, products, matrix }
     }
 
     /// A measured covariance, row-major; kept as a real matrix where it is real.
@@ -65,11 +82,11 @@ impl Correlation {
         match self {
             Self::Real(matrix) => Complex::new(matrix[(i, j)], 0.0),
             Self::Complex(matrix) => matrix[(i, j)],
-            Self::Lags { array, lags } => Complex::new(lags[lag_index(*array, i, j)], 0.0),
+            Self::Lags { array, lags, .. } => Complex::new(lags[lag_index(*array, i, j)], 0.0),
         }
     }
 
-    /// `R x`. `O(N²)`.
+    /// `R x`. `O(N²)`, with lags `O(N log N)`.
     pub fn apply(&self, x: &[Complex<f64>], out: &mut [Complex<f64>]) {
         out.fill(Complex::default());
         match self {
@@ -84,19 +101,29 @@ impl Correlation {
                     out.iter_mut().zip(matrix.col(j).iter()).for_each(|(o, r)| *o += x * r);
                 }
             }
-            Self::Lags { .. } => {
-                for (i, o) in out.iter_mut().enumerate() {
-                    *o = x.iter().enumerate().map(|(j, x)| x * self.entry(i, j).re).sum();
-                }
-            }
+            Self::Lags { products, .. } => products[0].apply(x, out),
+        }
+    }
+
+    /// `(|R|² entry by entry) x`.
+    pub fn apply_squares(&self, x: &[Complex<f64>], out: &mut [Complex<f64>]) {
+        if let Self::Lags { products, .. } = self {
+            return products[1].apply(x, out);
+        }
+        for (i, o) in out.iter_mut().enumerate() {
+            *o = x.iter().enumerate().map(|(j, x)| x * self.entry(i, j).norm_sqr()).sum();
         }
     }
 
     /// `sum_mn |R_mn|² conj(theta_m) theta_n = Tr(R Theta R Theta^H)`, 0 or more.
-    pub fn second_moment(&self, theta: &[Complex<f64>]) -> f64 {
+    pub fn second_moment(&self, theta: &[Complex<f64>], work: &mut [Complex<f64>]) -> f64 {
+        if let Self::Lags { products, .. } = self {
+            products[1].apply(theta, work);
+            return theta.iter().zip(work.iter()).map(|(t, w)| (t.conj() * w).re).sum();
+        }
         let mut sum = 0.0;
         for (n, column) in theta.iter().enumerate() {
-            let mut inner = Complex::default();
+            let mut inner = Complex::<f64>::default();
             match self {
                 Self::Real(matrix) => {
                     theta.iter().zip(matrix.col(n).iter()).for_each(|(t, r)| inner += t.conj() * (r * r));
@@ -104,21 +131,30 @@ impl Correlation {
                 Self::Complex(matrix) => {
                     theta.iter().zip(matrix.col(n).iter()).for_each(|(t, r)| inner += t.conj() * r.norm_sqr());
                 }
-                Self::Lags { .. } => {
-                    let entries = theta.iter().enumerate();
-                    inner = entries.map(|(m, t)| t.conj() * self.entry(m, n).norm_sqr()).sum();
-                }
+                Self::Lags { .. } => {}
             }
             sum += (inner * column).re;
         }
         sum
     }
 
-    /// `Tr((R Theta R Theta^H)²)`, 0 or more; `O(N³)`.
+    /// `Tr((R Theta R Theta^H)²)`, 0 or more; `O(N³)`, with lags and no matrix `O(N² log N)`.
     pub fn fourth_moment(&self, theta: &[Complex<f64>]) -> f64 {
         let n = self.len();
         match self {
-            Self::Real(matrix) => {
+            Self::Lags { products, matrix: None, .. } => {
+                // Column by column.
+                let (mut column, mut g) = (vec![Complex::default(); n], vec![Complex::default(); n]);
+                let mut sum = Complex::default();
+                for j in 0..n {
+                    column.iter_mut().enumerate().for_each(|(i, c)| *c = self.entry(i, j) * theta[i]);
+                    products[0].apply(&column, &mut g);
+                    let inner: Complex<f64> = g.iter().zip(theta).map(|(g, t)| g * g * t.conj()).sum();
+                    sum += inner * theta[j].conj();
+                }
+                sum.re
+            }
+            Self::Real(matrix) | Self::Lags { matrix: Some(matrix), .. } => {
                 // G = R Theta R is symmetric, its real and imaginary parts are two real products.
                 let product = |part: fn(&Complex<f64>) -> f64| {
                     let scaled = Mat::from_fn(n, n, |i, j| matrix[(i, j)] * part(&theta[j]));

@@ -54,6 +54,13 @@ impl Measured {
         out
     }
 
+    /// `u`.
+    fn total(&self, phases: &[f64]) -> Vec<Complex<f64>> {
+        let mut u = self.image(phases);
+        u.iter_mut().zip(&self.direct).for_each(|(u, p)| *u += p);
+        u
+    }
+
     fn gain(&self, phases: &[f64]) -> f64 {
         self.image(phases).iter().zip(&self.direct).map(|(a, p)| (a + p).norm_sqr()).sum()
     }
@@ -73,8 +80,7 @@ impl Measured {
             let mut trial: Vec<f64> = self.reflected.row(m).iter().map(|a| (self.direct[m] * a.conj()).arg()).collect();
             let mut last = f64::NEG_INFINITY;
             for _ in 0..STEPS {
-                let mut u = self.image(&trial);
-                u.iter_mut().zip(&self.direct).for_each(|(u, p)| *u += p);
+                let u = self.total(&trial);
                 let gain: f64 = u.iter().map(Complex::norm_sqr).sum();
                 if gain - last <= 1e-12 * gain {
                     break;
@@ -153,6 +159,36 @@ impl Echo {
     /// `s` of a phase vector.
     pub fn scalar(&self, phases: &[f64]) -> Complex<f64> {
         self.weights.iter().zip(phases).map(|(b, phase)| b * Complex::cis(*phase)).sum()
+    }
+
+    /// The derivatives of `||u||²` by the phases.
+    pub fn slopes(&self, phases: &[f64], out: &mut [f64]) {
+        if let Some(measured) = &self.measured {
+            let u = measured.total(phases);
+            for ((o, column), phase) in out.iter_mut().zip(measured.reflected.col_iter()).zip(phases) {
+                // d u / d phase_n = j a_n theta_n.
+                let along: Complex<f64> = column.iter().zip(&u).map(|(a, u)| u.conj() * a).sum();
+                *o = -2.0 * (along * Complex::cis(*phase)).im;
+            }
+            return;
+        }
+        let s = self.scalar(phases) + self.offset;
+        for ((o, b), phase) in out.iter_mut().zip(&self.weights).zip(phases) {
+            *o = -2.0 * self.slope * (s.conj() * b * Complex::cis(*phase)).im;
+        }
+    }
+
+    /// Phases with `Re(w^H theta) >= level` have `||u||² >= limit`: the tangent of the convex `||u||²` at these phases, for a
+    /// measured line of sight. Writes w and gives the level.
+    pub fn tangent(&self, phases: &[f64], limit: f64, w: &mut [Complex<f64>]) -> Option<f64> {
+        let measured = self.measured.as_ref()?;
+        let u = measured.total(phases);
+        for (w, column) in w.iter_mut().zip(measured.reflected.col_iter()) {
+            *w = column.iter().zip(&u).map(|(a, u)| a.conj() * u).sum();
+        }
+        let (norm, along): (f64, f64) =
+            u.iter().zip(&measured.direct).fold((0.0, 0.0), |(n, a), (u, p)| (n + u.norm_sqr(), a + (u.conj() * p).re));
+        Some(0.5 * (limit + norm) - along)
     }
 
     /// `||u||²` at a value of `s`.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::echo::Needed;
+use super::linearised::{ClosedForm, Parts};
 use super::offers::Known;
 use crate::design::Design;
 use crate::error::Result;
-use crate::structure::{Certificate, Feasibility, Feasible};
+use crate::structure::{Certificate, Feasibility, Feasible, Majorizer};
 
 /// Feasibility under `||u||² >= limit`.
 pub(super) struct Assessor {
@@ -22,12 +23,51 @@ impl Assessor {
     }
 }
 
+/// Steps up from each candidate for a start.
+const STEPS: usize = 20;
+
+impl Assessor {
+    /// A feasible start: the strongest plane wave, moved to the aligned phases as far as the limit asks; with a limit also the
+    /// aligned phases themselves. Each climbs a few steps, and the better one is kept. Computed once a system and limit.
+    fn climbed(&mut self) -> Result<Design> {
+        if let Some(known) = self.known.start(self.limit) {
+            return Ok(Design::new(known));
+        }
+        let mut wave = self.design(|p| start(&self.known, p));
+        let chosen = if self.limit > 0.0 && self.known.has_forms() {
+            self.repair(&mut wave);
+            let mut steps = ClosedForm::new(Parts::new(&self.known, self.limit, false));
+            let mut best = (f64::NEG_INFINITY, wave.clone());
+            for mut design in [self.design(|p| self.known.echo.aligned(p)), wave] {
+                let mut next = design.clone();
+                for _ in 0..STEPS {
+                    steps.maximize(&design, &mut next)?;
+                    design.copy_from(&next);
+                }
+                self.repair(&mut design);
+                let value = self.known.gains().least(&design);
+                if value > best.0 && self.known.echo.gain_at(&design) >= self.limit * (1.0 - 1e-9) {
+                    best = (value, design);
+                }
+            }
+            best.1
+        } else {
+            if self.limit > 0.0 {
+                self.known.echo.aligned(&mut wave);
+            }
+            wave
+        };
+        self.known.keep_start(self.limit, &chosen);
+        Ok(chosen)
+    }
+}
+
 impl Feasibility for Assessor {
     fn assess(&mut self) -> Result<Feasible> {
         if self.known.echo.is_measured() && self.limit > 0.0 {
             let design = self.design(|p| self.known.echo.aligned(p));
             let reached = self.known.echo.gain_at(&design) >= self.limit;
-            return Ok(if reached { Feasible::Yes(design) } else { Feasible::Unknown });
+            return if reached { self.climbed().map(Feasible::Yes) } else { Ok(Feasible::Unknown) };
         }
         Ok(match self.known.echo.needed(self.limit) {
             Needed::Unreachable => {
@@ -41,9 +81,7 @@ impl Feasibility for Assessor {
                     },
                 }
             }
-            Needed::AtLeast(least) if least > 0.0 => Feasible::Yes(self.design(|p| self.known.echo.aligned(p))),
-            // No condition but a turn: the phases of the strongest plane wave, a good start for the gain.
-            Needed::AtLeast(_) => Feasible::Yes(self.design(|p| start(&self.known, p))),
+            Needed::AtLeast(_) => Feasible::Yes(self.climbed()?),
         })
     }
 

@@ -3,48 +3,53 @@
 //! Where `R_gk = zeta_gk R_I` all users share one form Q, and `Tr C_vk = Tr R_fk + zeta_gk theta^H Q theta` grows with
 //! it for everybody: the users drop out of the problem.
 
+use std::sync::Arc;
+
 use faer::Mat;
 use num_complex::Complex;
 
+use super::correlation::{Correlation, FAST};
 use super::system::{Statistics, System};
+use super::toeplitz::Toeplitz;
+
+/// One quadratic form.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// As a matrix.
+    Dense(Mat<Complex<f64>>),
+    /// By the lags between elements, with the elements' amplitudes on both sides where they are not all 1.
+    Lags(Arc<Toeplitz>, Option<Vec<f64>>),
+}
 
 /// `Tr C_vk` of all users as functions of `theta_n = e^{j phase_n}` (amplitudes are within the forms).
 #[derive(Clone, Debug)]
 pub struct Gains {
     /// The different forms; one where all users share it.
-    pub forms: Vec<Mat<Complex<f64>>>,
+    pub forms: Vec<Form>,
     /// For each user: `Tr R_fk`, the factor of its form, and which form it is.
     pub users: Vec<(f64, f64, usize)>,
 }
 
 impl Gains {
-    /// The forms of a system; `O(N²)`, for distinct covariances `O(K N² + M N²)`.
+    /// The forms of a system; `O(N²)` or less, for distinct covariances `O(K N² + M N²)`.
     pub fn new(system: &System) -> Self {
-        let n = system.elements();
-        let amplitude = |n: usize| system.instance.irs_amplitude.as_ref().map_or(1.0, |a| a[n]);
         let instance = &system.instance;
         match &system.statistics {
             Statistics::RankOne(basis) => {
                 let trace: f64 = basis.eigenvalues.iter().sum();
-                let los = system.los_scale.powi(2) * system.steering.len() as f64;
-                let scatter = system.scatter_scale * trace;
-                let a = &system.irs_steering;
-                let form = Mat::from_fn(n, n, |i, j| {
-                    let r = system.irs.entry(j, i);
-                    let line = a[i] * a[j].conj() * los;
-                    (line + system.irs.entry(i, j) * scatter) * r * (amplitude(i) * amplitude(j))
-                });
                 let user = |k: usize| (instance.fading_user_base_station[k] * trace, instance.fading_user_irs[k], 0);
-                Self { forms: vec![form], users: (0..system.users()).map(user).collect() }
+                Self { forms: vec![shared_form(system, trace)], users: (0..system.users()).map(user).collect() }
             }
             Statistics::General(full) => {
+                let n = system.elements();
+                let amplitude = |n: usize| instance.irs_amplitude.as_ref().map_or(1.0, |a| a[n]);
                 let trace = |m: &Mat<Complex<f64>>| (0..m.nrows()).map(|i| m[(i, i)].re).sum::<f64>();
                 let line = full.los.adjoint() * &full.los;
                 let scatter = trace(&full.base_station) * system.scatter_scale;
                 let form = |g: &Mat<Complex<f64>>| {
-                    Mat::from_fn(n, n, |i, j| {
+                    Form::Dense(Mat::from_fn(n, n, |i, j| {
                         (line[(i, j)] + full.irs[(i, j)] * scatter) * g[(j, i)] * (amplitude(i) * amplitude(j))
-                    })
+                    }))
                 };
                 Self {
                     forms: full.irs_user.iter().map(form).collect(),
@@ -59,13 +64,39 @@ impl Gains {
         self.forms.len() == 1
     }
 
-    /// `Q_i theta`.
-    pub fn apply(&self, form: usize, theta: &[Complex<f64>], out: &mut [Complex<f64>]) {
-        out.fill(Complex::default());
-        for (j, t) in theta.iter().enumerate() {
-            let column = self.forms[form].col(j);
-            out.iter_mut().zip(column.iter()).for_each(|(o, q)| *o += q * t);
+    /// `Q x`.
+    pub fn apply(&self, form: usize, x: &[Complex<f64>], out: &mut [Complex<f64>]) {
+        match &self.forms[form] {
+            Form::Dense(matrix) => {
+                out.fill(Complex::default());
+                for (j, x) in x.iter().enumerate() {
+                    out.iter_mut().zip(matrix.col(j).iter()).for_each(|(o, q)| *o += q * x);
+                }
+            }
+            Form::Lags(matrix, None) => matrix.apply(x, out),
+            Form::Lags(matrix, Some(amplitude)) => {
+                let scaled: Vec<_> = x.iter().zip(amplitude).map(|(x, a)| x * a).collect();
+                matrix.apply(&scaled, out);
+                out.iter_mut().zip(amplitude).for_each(|(o, a)| *o *= *a);
+            }
         }
+    }
+
+    /// A form as a matrix of N x N entries.
+    pub fn matrix(&self, form: usize, elements: usize) -> Mat<Complex<f64>> {
+        if let Form::Dense(matrix) = &self.forms[form] {
+            return matrix.clone();
+        }
+        let mut matrix = Mat::<Complex<f64>>::zeros(elements, elements);
+        let (mut unit, mut column) = (vec![Complex::default(); elements], vec![Complex::default(); elements]);
+        for j in 0..elements {
+            unit[j] = Complex::new(1.0, 0.0);
+            self.apply(form, &unit, &mut column);
+            unit[j] = Complex::default();
+            column.iter().enumerate().for_each(|(i, q)| matrix[(i, j)] = *q);
+        }
+        // Hermitian but for the rounding of transforms.
+        Mat::from_fn(elements, elements, |i, j| 0.5 * (matrix[(i, j)] + matrix[(j, i)].conj()))
     }
 
     /// The least gain of a phase vector.
@@ -85,4 +116,31 @@ impl Gains {
         let (direct, factor, _) = self.users[user];
         direct + factor * form_value
     }
+}
+
+/// Q where all users share it: by lags where the covariance has them (the line of sight `a_I a_I^H` is one of lags, too).
+fn shared_form(system: &System, trace: f64) -> Form {
+    let n = system.elements();
+    let los = system.los_scale.powi(2) * system.steering.len() as f64;
+    let scatter = system.scatter_scale * trace;
+    let a = &system.irs_steering;
+    let amplitudes = &system.instance.irs_amplitude;
+    if let (Correlation::Lags { array, lags, .. }, true) = (&system.irs, n >= FAST) {
+        let at = |a: isize, b: isize| a.unsigned_abs() + array.rows * b.unsigned_abs();
+        let lag = |row: isize, column: isize| {
+            let r = lags[at(row, column)];
+            // a_I at the lag, by the entries along each axis: a[0] = 1.
+            let along = |step: isize, stride: usize| {
+                let z = a[step.unsigned_abs() * stride];
+                if step < 0 { z.conj() } else { z }
+            };
+            (along(row, 1) * along(column, array.rows) * los + r * scatter) * r
+        };
+        return Form::Lags(Arc::new(Toeplitz::new(*array, lag)), amplitudes.clone());
+    }
+    let amplitude = |n: usize| amplitudes.as_ref().map_or(1.0, |a| a[n]);
+    Form::Dense(Mat::from_fn(n, n, |i, j| {
+        let line = a[i] * a[j].conj() * los;
+        (line + system.irs.entry(i, j) * scatter) * system.irs.entry(j, i) * (amplitude(i) * amplitude(j))
+    }))
 }

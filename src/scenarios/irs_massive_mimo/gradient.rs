@@ -10,8 +10,8 @@
 //! ds/dphase_n  =  j b_n theta_n
 //! ```
 //!
-//! The least of several users' figures has no derivative where two are equal: as objectives those are refused, but where
-//! one user has the least gain whatever the phases.
+//! The least of several users' figures has no derivative where two are equal: its gradient is that of the least one, and
+//! the figures are offered one by one ([`Gradient::worst_of`]).
 
 use std::sync::Arc;
 
@@ -20,7 +20,9 @@ use faer::{Accum, Mat, Par};
 use num_complex::Complex;
 
 use super::figures::{Figures, Traces};
+use super::general_gradient;
 use super::metrics::{index, infos};
+use super::offers::Known;
 use super::rank_one;
 use super::scalars::{Scalars, Scratch};
 use super::system::{RankOne, Statistics, System};
@@ -30,26 +32,50 @@ use crate::metric::Direction;
 use crate::problem::{Limit, Objective, ProblemSpec};
 use crate::structure::{Gradient, Offer, Refusal};
 
+/// Beyond so many elements there are no derivatives: full matrices are multiplied.
+const LARGEST: usize = 2048;
+
 /// The scalars as six real numbers.
 const SCALARS: usize = 6;
 type Number = Dual<SCALARS>;
 
 /// One limit on one entry of a metric.
 #[derive(Clone, Copy)]
-struct Row {
-    metric: usize,
-    entry: usize,
-    limit: f64,
-    upper: bool,
+pub(super) struct Row {
+    pub metric: usize,
+    pub entry: usize,
+    pub limit: f64,
+    pub upper: bool,
+}
+
+/// What a problem asks derivatives of.
+#[derive(Clone)]
+pub(super) struct Asked {
+    /// The objective's metrics and their weights.
+    pub terms: Vec<(usize, f64)>,
+    pub rows: Vec<Row>,
+    /// Whether anything beyond gains is asked of.
+    pub rates: bool,
+    /// The metric with an entry a user whose least is the objective, and their number.
+    pub pieces: Option<(usize, usize)>,
+}
+
+impl Row {
+    /// The constraint's value and the factor of the metric's derivatives; none where there is no limit.
+    pub fn scaled(&self, value: f64) -> Option<(f64, f64)> {
+        if self.limit.is_infinite() {
+            return None;
+        }
+        let sign = if self.upper { 1.0 } else { -1.0 };
+        let scale = if self.limit == 0.0 { sign } else { sign / self.limit.abs() };
+        Some((scale * (value - self.limit), scale))
+    }
 }
 
 struct Derivatives {
     system: Arc<System>,
     basis: RankOne,
-    terms: Vec<(usize, f64)>,
-    rows: Vec<Row>,
-    /// Whether `h2` and `t2` count.
-    rates: bool,
+    asked: Asked,
     work: Scratch,
     traces: Traces<Number>,
     figures: Figures<Number>,
@@ -58,17 +84,10 @@ struct Derivatives {
     theta: Vec<Complex<f64>>,
 }
 
-/// The derivatives for a problem, or why there are none.
-pub(super) fn offer(system: &Arc<System>, problem: &ProblemSpec) -> Offer<dyn Gradient> {
-    let Statistics::RankOne(basis) = &system.statistics else {
-        return Err(Refusal::new("with measured statistics of single links there are no derivatives yet"));
-    };
+/// What a problem asks of, or why it cannot be had.
+fn asked(system: &System, problem: &ProblemSpec) -> Result<Asked, Refusal> {
     let infos = infos(system.users());
     let find = |id: &String| match infos.iter().position(|m| m.id == *id) {
-        // All users' gains grow with one form of the phases: the least is that of the same user but for crossings.
-        Some(index::MIN_RATE) => Err(Refusal::new(
-            "`min_rate` has no derivative where two users share the least rate; a limit on `rate` is one limit a user",
-        )),
         Some(metric) => Ok(metric),
         None => Err(Refusal::new(format!("`{id}` is no metric of the model"))),
     };
@@ -96,15 +115,34 @@ pub(super) fn offer(system: &Arc<System>, problem: &ProblemSpec) -> Offer<dyn Gr
     }
     let used = terms.iter().map(|(m, _)| *m).chain(rows.iter().map(|r| r.metric));
     let rates = used.into_iter().any(|m| m > index::SENSING_GAIN);
+    let least = |figure| (system.users() > 1).then_some((figure, system.users()));
+    let pieces = match &problem.objective {
+        Objective::Metric(_) if terms[0].0 == index::MIN_RATE => least(index::RATE),
+        // Where all gains grow with one form of the phases, more of it is more for everybody.
+        Objective::Metric(_) if terms[0].0 == index::MIN_GAIN => match &system.statistics {
+            Statistics::RankOne(_) => None,
+            Statistics::General(_) => least(index::GAIN),
+        },
+        _ => None,
+    };
+    Ok(Asked { terms, rows, rates, pieces })
+}
+
+/// The derivatives for a problem, or why there are none.
+pub(super) fn offer(known: &Arc<Known>, problem: &ProblemSpec) -> Offer<dyn Gradient> {
+    let system = &known.system;
+    let asked = asked(system, problem)?;
+    let Statistics::RankOne(basis) = &system.statistics else { return general_gradient::offer(known, asked) };
+    if system.elements() > LARGEST {
+        return Err(Refusal::new(format!("derivatives are computed for up to {LARGEST} elements")));
+    }
     let (system, basis) = (Arc::clone(system), basis.clone());
     Ok(Box::new(move || {
         let n = system.elements();
         let users = system.users();
         Box::new(Derivatives {
             basis: basis.clone(),
-            terms: terms.clone(),
-            rows: rows.clone(),
-            rates,
+            asked: asked.clone(),
             work: Scratch::new(n),
             traces: Traces::new(users),
             figures: Figures::new(users),
@@ -118,7 +156,7 @@ pub(super) fn offer(system: &Arc<System>, problem: &ProblemSpec) -> Offer<dyn Gr
 impl Derivatives {
     /// Takes a design: all figures with their derivatives by the scalars, and those of the scalars by the phases.
     fn at(&mut self, phases: &[f64]) {
-        let plain = Scalars::of(&self.system, phases, self.rates, &mut self.work);
+        let plain = Scalars::of(&self.system, phases, self.asked.rates, &mut self.work);
         let number = |value, direction| Number::variable(value, direction);
         let scalars = Scalars {
             los: number(plain.los, 0),
@@ -145,15 +183,16 @@ impl Derivatives {
         };
         let z: Vec<_> = theta.iter().zip(&system.irs_steering).map(|(t, a)| t.conj() * a).collect();
         let r = times(&z);
+        let mut squares = zeros();
+        system.irs.apply_squares(theta, &mut squares);
         let [los, scatter, los_scatter, scatter_squared, re, im] = &mut self.slopes;
         for i in 0..n {
             los[i] = -2.0 * (z[i].conj() * r[i]).im;
             let s = Complex::<f64>::i() * system.irs_steering[i].conj() * theta[i] * system.irs_target[i];
             (re[i], im[i]) = (s.re, s.im);
-            let row: Complex<f64> = theta.iter().enumerate().map(|(m, t)| t * system.irs.entry(i, m).norm_sqr()).sum();
-            scatter[i] = 2.0 * (theta[i].conj() * row).im;
+            scatter[i] = 2.0 * (theta[i].conj() * squares[i]).im;
         }
-        if !self.rates {
+        if !self.asked.rates {
             los_scatter.fill(0.0);
             scatter_squared.fill(0.0);
             return;
@@ -189,6 +228,10 @@ impl Derivatives {
             index::SENSING_GAIN => figures.sensing_gain,
             index::SINR => figures.sinr(entry),
             index::RATE => figures.rate(system, entry),
+            index::MIN_RATE => {
+                let rates: Vec<_> = (0..system.users()).map(|k| figures.rate(system, k)).collect();
+                least(&rates)
+            }
             index::SUM_RATE => (0..system.users()).fold(Number::from(0.0), |sum, k| sum + figures.rate(system, k)),
             index::SENSING_SNR => figures.sensing_snr,
             index::DESIRED => figures.desired[entry],
@@ -215,14 +258,14 @@ fn least(numbers: &[Number]) -> Number {
 
 impl Gradient for Derivatives {
     fn rows(&self) -> usize {
-        self.rows.len()
+        self.asked.rows.len()
     }
 
     fn objective(&mut self, design: &Design, gradient: &mut [f64]) -> f64 {
         self.at(design);
         gradient.fill(0.0);
         let mut sum = 0.0;
-        for (metric, weight) in &self.terms {
+        for (metric, weight) in &self.asked.terms {
             let number = self.metric(*metric, 0);
             sum += weight * number.value;
             self.pull(number, *weight, gradient);
@@ -234,16 +277,29 @@ impl Gradient for Derivatives {
         self.at(design);
         jacobian.fill(0.0);
         let n = design.len();
-        for (i, row) in self.rows.iter().enumerate() {
+        for (i, row) in self.asked.rows.iter().enumerate() {
             let number = self.metric(row.metric, row.entry);
-            let sign = if row.upper { 1.0 } else { -1.0 };
-            if row.limit.is_infinite() {
-                values[i] = f64::NEG_INFINITY;
-                continue;
+            values[i] = f64::NEG_INFINITY;
+            if let Some((value, scale)) = row.scaled(number.value) {
+                values[i] = value;
+                self.pull(number, scale, &mut jacobian[i * n..(i + 1) * n]);
             }
-            let scale = if row.limit == 0.0 { sign } else { sign / row.limit.abs() };
-            values[i] = scale * (number.value - row.limit);
-            self.pull(number, scale, &mut jacobian[i * n..(i + 1) * n]);
+        }
+    }
+
+    fn pieces(&self) -> usize {
+        self.asked.pieces.map_or(0, |(_, users)| users)
+    }
+
+    fn worst_of(&mut self, design: &Design, values: &mut [f64], jacobian: &mut [f64]) {
+        let Some((metric, users)) = self.asked.pieces else { return };
+        self.at(design);
+        jacobian.fill(0.0);
+        let n = design.len();
+        for k in 0..users {
+            let number = self.metric(metric, k);
+            values[k] = number.value;
+            self.pull(number, 1.0, &mut jacobian[k * n..(k + 1) * n]);
         }
     }
 }

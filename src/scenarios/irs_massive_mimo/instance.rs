@@ -1,5 +1,6 @@
 //! A drawn IRS-aided massive MIMO system as numbers, and its form in instance files.
 
+use faer::{Mat, Side};
 use num_complex::Complex;
 use serde_json::{Value, json};
 
@@ -133,6 +134,10 @@ impl Instance {
             if read.as_ref().is_some_and(|all| all.chunks(size * size).any(|part| !hermitian(part, size))) {
                 return Err(fields.mistake(key, "a matrix that is not Hermitian", "Hermitian covariances"));
             }
+            if read.as_ref().is_some_and(|all| all.chunks(size * size).any(|part| !semidefinite(part, size))) {
+                let found = "a matrix with a negative eigenvalue";
+                return Err(fields.mistake(key, found, "positive semidefinite covariances"));
+            }
             Ok(read)
         };
         let measured = Measured {
@@ -149,7 +154,12 @@ impl Instance {
             steering_convention: fields.choice("steering_convention", &convention)?,
             base_station_element_area: area("base_station_element_area")?,
             irs_element_area: area("irs_element_area")?,
-            fading_user_irs: fields.array("fading_user_irs", &[users], Number::NonNegative)?,
+            fading_user_irs: match fields.optional_array("fading_user_irs", &[users], Number::NonNegative)? {
+                Some(fading) => fading,
+                // Not used beside measured covariances.
+                None if measured.irs_user_covariance.is_some() => vec![0.0; users],
+                None => fields.array("fading_user_irs", &[users], Number::NonNegative)?,
+            },
             fading_irs_base_station: fields.number("fading_irs_base_station", Number::NonNegative)?,
             rician_factor: fields.number("rician_factor", Number::NonNegative)?,
             angles,
@@ -222,7 +232,8 @@ impl Instance {
         });
         let (m, n, k) = (self.base_station_array.len(), self.irs_array.len(), self.users());
         let measured = &self.measured;
-        let matrices: [(&str, &Option<Vec<Complex<f64>>>, &[usize]); 5] = [
+        type Entries = Option<Vec<Complex<f64>>>;
+        let matrices: [(&str, &Entries, &[usize]); 5] = [
             ("base_station_covariance", &measured.base_station_covariance, &[m, m]),
             ("irs_covariance", &measured.irs_covariance, &[n, n]),
             ("user_base_station_covariance", &measured.user_base_station_covariance, &[k, m, m]),
@@ -254,4 +265,13 @@ fn complex_array_json(entries: &[Complex<f64>], shape: &[usize]) -> Value {
 fn hermitian(matrix: &[Complex<f64>], n: usize) -> bool {
     let largest = matrix.iter().fold(0.0, |m, z| f64::max(m, z.norm()));
     (0..n).all(|i| (0..=i).all(|j| (matrix[i * n + j] - matrix[j * n + i].conj()).norm() <= 1e-9 * largest))
+}
+
+/// Whether a Hermitian matrix has no eigenvalue below 0, but for the rounding of measured ones.
+fn semidefinite(matrix: &[Complex<f64>], n: usize) -> bool {
+    let values = Mat::from_fn(n, n, |i, j| matrix[i * n + j]).self_adjoint_eigenvalues(Side::Lower);
+    values.is_ok_and(|values| {
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        values.iter().all(|value| *value >= -1e-8 * largest)
+    })
 }

@@ -67,16 +67,29 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// The last `Tr C_vk` of a user.
+    pub fn gain(&self, user: usize) -> f64 {
+        self.figures.gain[user]
+    }
+}
+
 /// Whether any of the wanted metrics is more than a gain.
 fn beyond_gains(wanted: MetricSet) -> bool {
     wanted.iter().any(|i| i > index::SENSING_GAIN)
 }
 
 /// All figures of a phase vector.
-fn figures<'a>(system: &System, phases: &[f64], rates: bool, work: &'a mut Scratch) -> Result<&'a Figures> {
+pub(super) fn figures<'a>(system: &System, phases: &[f64], rates: bool, work: &'a mut Scratch) -> Result<&'a Figures> {
     match &system.statistics {
         Statistics::RankOne(basis) => {
             let scalars = Scalars::of(system, phases, rates, &mut work.phases);
+            if !rates {
+                rank_one::gains(system, basis, &scalars, &mut work.traces);
+                work.figures.gain.copy_from_slice(&work.traces.gain);
+                work.figures.sensing_gain = work.traces.sensing_gain;
+                return Ok(&work.figures);
+            }
             rank_one::traces(system, basis, &scalars, &mut work.traces);
         }
         Statistics::General(full) => {

@@ -11,6 +11,7 @@ mod feasibility;
 mod figures;
 mod gain;
 mod general;
+mod general_gradient;
 mod gradient;
 mod instance;
 mod linearised;
@@ -24,7 +25,9 @@ mod scalars;
 mod scans;
 mod simulation;
 mod system;
+mod toeplitz;
 mod verification;
+mod weighted_users;
 
 pub use config::IrsMassiveMimoConfig;
 pub use correlation::Correlation;
@@ -35,6 +38,7 @@ pub use instance::{Angles, Instance, Measured};
 pub use planar::{Direction, PlanarArray, SteeringConvention};
 pub use scalars::Scalars;
 pub use system::{General, RankOne, Statistics, System};
+pub use toeplitz::Toeplitz;
 
 use std::sync::{Arc, OnceLock};
 

@@ -185,13 +185,13 @@ pub(super) fn shift(a: &Mat<Complex<f64>>, price: &[f64]) -> Result<f64> {
 }
 
 /// `sum_k weight_k Q_k` with the users' factors.
-pub(super) fn weighted(gains: &Gains, weights: &[f64]) -> Mat<Complex<f64>> {
-    let n = gains.forms[0].nrows();
+fn weighted(gains: &Gains, forms: &[Mat<Complex<f64>>], weights: &[f64]) -> Mat<Complex<f64>> {
     let mut of_form = vec![0.0; gains.forms.len()];
     for ((_, factor, form), weight) in gains.users.iter().zip(weights) {
         of_form[*form] += factor * weight;
     }
-    Mat::from_fn(n, n, |i, j| gains.forms.iter().zip(&of_form).map(|(q, w)| q[(i, j)] * *w).sum())
+    let n = forms[0].nrows();
+    Mat::from_fn(n, n, |i, j| forms.iter().zip(&of_form).map(|(q, w)| q[(i, j)] * *w).sum())
 }
 
 /// Bounds `theta^H Q theta` under `|s| >= least`: `(bound, y, nu)`.
@@ -243,12 +243,13 @@ fn form(q: &Mat<Complex<f64>>, echo: &Echo, least: f64, factor: &mut Factor) -> 
 /// # Errors
 /// Where eigenvalues cannot be computed.
 pub(super) fn solve(gains: &Gains, echo: &Echo, least: f64) -> Result<Relaxation> {
-    let n = gains.forms[0].nrows();
+    let n = echo.weights.len();
     let mut factor = Factor::new(n);
+    let forms: Vec<_> = (0..gains.forms.len()).map(|form| gains.matrix(form, n)).collect();
     let users = gains.users.len();
     if gains.shared() {
         // All gains grow with one form: bound it once, then the user that has the least at the bound decides.
-        let (value, price, nu) = form(&gains.forms[0], echo, least, &mut factor)?;
+        let (value, price, nu) = form(&forms[0], echo, least, &mut factor)?;
         let least_user = (0..users).min_by(|a, b| gains.gain(*a, value).total_cmp(&gains.gain(*b, value)));
         let user = least_user.unwrap_or(0);
         let scale = gains.users[user].1;
@@ -264,7 +265,7 @@ pub(super) fn solve(gains: &Gains, echo: &Echo, least: f64) -> Result<Relaxation
     let mut weights = vec![1.0 / users as f64; users];
     let mut chosen = (f64::INFINITY, weights.clone());
     for round in 0..ROUNDS {
-        let q = weighted(gains, &weights);
+        let q = weighted(gains, &forms, &weights);
         let price = factor.climb(&q, EFFORT / ROUNDS as f64);
         let constant: f64 = gains.users.iter().zip(&weights).map(|((direct, ..), w)| direct * w).sum();
         let estimate = price.iter().sum::<f64>() + constant;
@@ -272,7 +273,7 @@ pub(super) fn solve(gains: &Gains, echo: &Echo, least: f64) -> Result<Relaxation
             chosen = (estimate, weights.clone());
         }
         let values: Vec<f64> =
-            gains.users.iter().map(|(direct, f, form)| direct + f * factor.value(&gains.forms[*form])).collect();
+            gains.users.iter().map(|(direct, f, form)| direct + f * factor.value(&forms[*form])).collect();
         let mean = values.iter().sum::<f64>() / users as f64;
         let step = 4.0 / (1.0 + round as f64).sqrt() / mean.max(f64::MIN_POSITIVE);
         weights.iter_mut().zip(&values).for_each(|(w, v)| *w *= (-step * (v - mean)).exp());
@@ -280,7 +281,7 @@ pub(super) fn solve(gains: &Gains, echo: &Echo, least: f64) -> Result<Relaxation
         weights.iter_mut().for_each(|w| *w /= sum);
     }
     let weights = chosen.1;
-    let q = weighted(gains, &weights);
+    let q = weighted(gains, &forms, &weights);
     let (value, phase_price, sensing_price) = form(&q, echo, least, &mut factor)?;
     let constant: f64 = gains.users.iter().zip(&weights).map(|((direct, ..), w)| direct * w).sum();
     Ok(Relaxation { bound: value + constant, phase_price, sensing_price, weights, factor })

@@ -25,18 +25,19 @@ pub struct Scratch {
     theta: Vec<Complex<f64>>,
     x: Vec<Complex<f64>>,
     y: Vec<Complex<f64>>,
+    z: Vec<Complex<f64>>,
 }
 
 impl Scratch {
     /// For N elements.
     pub fn new(elements: usize) -> Self {
         let zeros = || vec![Complex::default(); elements];
-        Self { theta: zeros(), x: zeros(), y: zeros() }
+        Self { theta: zeros(), x: zeros(), y: zeros(), z: zeros() }
     }
 }
 
 impl Scalars {
-    /// The numbers of a phase vector. `O(N²)`, and `O(N³)` with `rates` (for `t2`); without, `h2` and `t2` stay 0.
+    /// The numbers of a phase vector. `O(N²)` (large arrays: `O(N log N)`), and `O(N³)` with `rates` (for `t2`); without, `h2` and `t2` stay 0.
     pub fn of(system: &System, phases: &[f64], rates: bool, work: &mut Scratch) -> Self {
         system.reflection(phases, &mut work.theta);
         let (theta, a) = (&work.theta, &system.irs_steering);
@@ -46,7 +47,7 @@ impl Scalars {
         work.x.iter_mut().zip(a).zip(theta).for_each(|((x, a), t)| *x = t.conj() * a);
         system.irs.apply(&work.x, &mut work.y);
         let los = work.x.iter().zip(&work.y).map(|(z, r)| (z.conj() * r).re).sum::<f64>().max(0.0);
-        let scatter = system.irs.second_moment(theta).max(0.0);
+        let scatter = system.irs.second_moment(theta, &mut work.z).max(0.0);
         let (mut los_scatter, mut scatter_squared) = (0.0, 0.0);
         if rates {
             work.x.iter_mut().zip(&work.y).zip(theta).for_each(|((x, r), t)| *x = t * r);

@@ -52,6 +52,8 @@ pub struct RankOne {
     pub direct_weight: Vec<f64>,
     /// `conj(alpha_p U^H p) o U^H a_B`.
     pub cross_weight: Vec<Complex<f64>>,
+    /// The sums of all these; of the last its real and imaginary part.
+    pub totals: [f64; 5],
 }
 
 /// Full matrices.
@@ -151,7 +153,8 @@ impl RankOne {
         let failed = |_| Error::Numerical("the eigenvalues of the base station's covariance".into());
         let m = steering.len();
         // Working precision leaves eigenvalues of -1e-16 where elements are close: they are 0.
-        let (eigenvalues, project): (Vec<f64>, Box<dyn Fn(&[Complex<f64>]) -> Vec<Complex<f64>>>) = match covariance {
+        type Projection = Box<dyn Fn(&[Complex<f64>]) -> Vec<Complex<f64>>>;
+        let (eigenvalues, project): (Vec<f64>, Projection) = match covariance {
             Correlation::Complex(matrix) => {
                 let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(failed)?;
                 let values = (0..m).map(|i| eigen.S()[i].re.max(0.0)).collect();
@@ -175,12 +178,13 @@ impl RankOne {
             }
         };
         let (steering, target) = (project(steering), project(target));
-        Ok(Self {
-            eigenvalues,
-            steering_weight: steering.iter().map(Complex::norm_sqr).collect(),
-            direct_weight: target.iter().map(Complex::norm_sqr).collect(),
-            cross_weight: target.iter().zip(&steering).map(|(p, a)| p.conj() * a).collect(),
-        })
+        let steering_weight: Vec<f64> = steering.iter().map(Complex::norm_sqr).collect();
+        let direct_weight: Vec<f64> = target.iter().map(Complex::norm_sqr).collect();
+        let cross_weight: Vec<_> = target.iter().zip(&steering).map(|(p, a)| p.conj() * a).collect();
+        let cross: Complex<f64> = cross_weight.iter().sum();
+        let sum = |x: &[f64]| x.iter().sum();
+        let totals = [sum(&eigenvalues), sum(&steering_weight), sum(&direct_weight), cross.re, cross.im];
+        Ok(Self { eigenvalues, steering_weight, direct_weight, cross_weight, totals })
     }
 }
 

@@ -27,6 +27,7 @@ fn refuse<T>(why: impl Into<String>) -> Result<T> {
 pub(super) fn verify(system: &System, problem: &ProblemSpec, certificate: &Value) -> Option<Result<Proof>> {
     match certificate["kind"].as_str()? {
         "phase_dual" => Some(dual(system, problem, certificate).map(Proof::Bound)),
+        "largest_symbol" => Some(symbol(system, problem).map(Proof::Bound)),
         "largest_sensing_gain" => Some(unreachable(system, problem).map(|()| Proof::Infeasible)),
         _ => None,
     }
@@ -59,6 +60,58 @@ fn unreachable(system: &System, problem: &ProblemSpec) -> Result<()> {
     let sigma = reflected * (0..system.elements()).map(|n| amplitude(system, n)).sum::<f64>();
     let largest = antennas * sigma * sigma + 2.0 * sigma * along + rest;
     if largest < limit { Ok(()) } else { refuse(format!("the echo's gain may reach {largest}, the limit is {limit}")) }
+}
+
+/// The bound of a doubly circulant matrix that has the form as a part: its eigenvalues by sums written out, axis by axis, on
+/// a grid of odd size of this check's own. The certificate's number is not used.
+fn symbol(system: &System, problem: &ProblemSpec) -> Result<f64> {
+    if !matches!(&problem.objective, Objective::Metric(id) if id == "min_average_channel_gain") {
+        return refuse("such a certificate is for `min_average_channel_gain` alone");
+    }
+    let instance = &system.instance;
+    let (Statistics::RankOne(basis), None) = (&system.statistics, &instance.measured.irs_covariance) else {
+        return refuse("such a certificate is for covariances by the formula");
+    };
+    let array = instance.irs_array;
+    let antennas = system.steering.len() as f64;
+    let all: f64 = basis.eigenvalues.iter().sum();
+    let (line, scatter) = (system.los_scale * system.los_scale * antennas, all * system.scatter_scale);
+    let [first, second] = array.factors(instance.angles.irs, instance.steering_convention);
+    let sizes = [2 * array.rows - 1, 2 * array.columns - 1];
+    let signed = |lag: usize, size: usize| lag as isize - (size as isize - 1) / 2;
+    let entry = |z: &[Complex<f64>], lag: isize| {
+        let z = z[lag.unsigned_abs()];
+        if lag < 0 { z.conj() } else { z }
+    };
+    let lag = |a: isize, b: isize| {
+        let r = instance.irs_element_area * array.correlation(a.unsigned_abs(), b.unsigned_abs());
+        (entry(&first, a) * entry(&second, b) * line + scatter * r) * r
+    };
+    let turn = |k: usize, lag: isize, size: usize| {
+        let step = (k as isize * lag).rem_euclid(size as isize) as f64 / size as f64;
+        Complex::cis(-std::f64::consts::TAU * step)
+    };
+    let [p, q] = sizes;
+    // Along the first axis for every lag of the second, then along the second.
+    let mut half = vec![Complex::<f64>::default(); p * q];
+    for b in 0..q {
+        let column: Vec<_> = (0..p).map(|a| lag(signed(a, p), signed(b, q))).collect();
+        for k in 0..p {
+            half[k * q + b] = column.iter().enumerate().map(|(a, z)| z * turn(k, signed(a, p), p)).sum();
+        }
+    }
+    let mut largest: f64 = 0.0;
+    for row in half.chunks_exact(q) {
+        for l in 0..q {
+            let value: Complex<f64> = row.iter().enumerate().map(|(b, z)| z * turn(l, signed(b, q), q)).sum();
+            largest = largest.max(value.re);
+        }
+    }
+    let squares: f64 = (0..system.elements()).map(|n| amplitude(system, n).powi(2)).sum();
+    let gain = |k: usize| {
+        instance.fading_user_base_station[k] * all + instance.fading_user_irs[k] * largest * (1.0 + 1e-9) * squares
+    };
+    Ok((0..system.users()).map(gain).fold(f64::INFINITY, f64::min))
 }
 
 fn dual(system: &System, problem: &ProblemSpec, certificate: &Value) -> Result<f64> {
