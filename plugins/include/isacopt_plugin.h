@@ -88,7 +88,7 @@ typedef int32_t isacopt_status;
 /* Complex Hermitian positive semidefinite. */
 #define ISACOPT_DOMAIN_HERMITIAN 5u
 
-/* A phase in radians on the grid `2 pi level / levels`. */
+/* A phase in radians on the grid 2 pi level / levels. */
 #define ISACOPT_DOMAIN_QUANTIZED_PHASE 6u
 
 /* UTF-8 text, without a final zero. */
