@@ -49,7 +49,7 @@ pub type SnapshotSource = Box<dyn Fn(&mut RandomStream) -> Result<Snapshots> + S
 pub struct Echoes {
     /// The number of antennas M.
     pub antennas: usize,
-    /// Draws the snapshots of one coherence interval, [M][T] row-major.
+    /// Draws the snapshots of one coherence interval, `[M][T]` row-major.
     pub snapshots: SnapshotSource,
     /// The responses to scan.
     pub scans: Vec<Box<dyn Scan>>,

@@ -24,15 +24,15 @@ pub struct Angles {
 /// Measured statistics in place of the formulas; complex matrices row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// `R_B`, [M][M].
+    /// `R_B`, `[M][M]`.
     pub base_station_covariance: Option<Vec<Complex<f64>>>,
-    /// `R_I`, [N][N].
+    /// `R_I`, `[N][N]`.
     pub irs_covariance: Option<Vec<Complex<f64>>>,
-    /// `R_fk`, [K][M][M].
+    /// `R_fk`, `[K][M][M]`.
     pub user_base_station_covariance: Option<Vec<Complex<f64>>>,
-    /// `R_gk`, [K][N][N].
+    /// `R_gk`, `[K][N][N]`.
     pub irs_user_covariance: Option<Vec<Complex<f64>>>,
-    /// `H-bar` before its scaling by the Rician factor, [M][N].
+    /// `H-bar` before its scaling by the Rician factor, `[M][N]`.
     pub irs_base_station_los: Option<Vec<Complex<f64>>>,
 }
 

@@ -303,7 +303,7 @@ impl EchoSource {
         Ok(Self { raw, amplitudes, echo_gain, samples })
     }
 
-    /// Draws `Y = sqrt(rho) u u^H W X + N`, [M][T], T the data symbols of a coherence interval, row-major.
+    /// Draws `Y = sqrt(rho) u u^H W X + N`, `[M][T]`, T the data symbols of a coherence interval, row-major.
     pub fn draw(&self, draws: &mut RandomStream) -> Snapshots {
         let channels = self.raw.draw(draws);
         // u^H w_k of each stream.

@@ -65,7 +65,7 @@ pub struct General {
     pub direct: Vec<Mat<Complex<f64>>>,
     /// `R_gk`.
     pub irs_user: Vec<Mat<Complex<f64>>>,
-    /// The scaled line of sight, [M][N].
+    /// The scaled line of sight, `[M][N]`.
     pub los: Mat<Complex<f64>>,
     /// `R_I`.
     pub irs: Mat<Complex<f64>>,
