@@ -59,7 +59,7 @@ pub fn write(folder: &Path) -> Result<PathBuf> {
 /// The same of a folder that is read already.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_study(study: &Study) -> Result<PathBuf> {
     let path = study.folder.path.join("report.html");
     replace(&path, page::page(study)?.as_bytes())?;
