@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::design::{Design, DesignSpace};
-use crate::error::{InputError, Result};
+use crate::error::{Error, InputError, Result};
 use crate::math::RandomStream;
 use crate::metric::{Metric, MetricInfo, MetricSet, MetricValues};
 use crate::problem::{Problem, ProblemSpec};
@@ -185,6 +185,16 @@ impl Workspace {
     /// No scratch memory.
     pub fn none() -> Self {
         Self::new(())
+    }
+
+    /// The scratch memory for judging a design of a space with this many numbers.
+    ///
+    /// # Errors
+    /// Where it is not of this type, or the design of another length: misuse of a model's `evaluate`.
+    pub fn judging<T: Any>(&mut self, design: &Design, length: usize) -> Result<&mut T> {
+        let misuse = |what: &str| Error::Numerical(format!("evaluate: {what}"));
+        let scratch = self.get().ok_or_else(|| misuse("a workspace of another model"))?;
+        if design.len() == length { Ok(scratch) } else { Err(misuse("a design of another space")) }
     }
 
     /// The scratch memory, where it is of this type.

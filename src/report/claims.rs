@@ -3,7 +3,6 @@
 use super::html::number;
 use super::quantity::{Quantity, Scale};
 use super::study::{Reduction, Study};
-use super::swept::text;
 use crate::config::{ClaimConfig, ClaimTest};
 use crate::error::InputError;
 
@@ -87,13 +86,13 @@ impl<'a> Tester<'a> {
         if let ClaimTest::Order { than, .. } | ClaimTest::Ratio { than, .. } = &claim.test {
             place("than", than)?;
         }
-        let keys = || study.axes.iter().flat_map(|a| &a.keys).map(|k| k.key.as_str());
+        let keys = || study.swept_keys().map(|(_, k)| k.key.as_str());
         let along = match &claim.test {
             ClaimTest::Trend { along, .. } => Some(("along", along)),
             _ => None,
         };
         for (name, swept) in claim.at.iter().map(|(swept, _)| ("at", swept)).chain(along) {
-            if !keys().any(|k| k == swept) {
+            if study.swept(swept).is_none() {
                 return Err(InputError::unknown(key(name), swept, keys()));
             }
         }
@@ -165,9 +164,7 @@ impl<'a> Tester<'a> {
     }
 
     fn trend(&self, along: &str, rises: bool) -> (Verdict, String) {
-        let axes = self.study.axes.iter().enumerate();
-        let swept = axes.flat_map(|(a, axis)| axis.keys.iter().map(move |k| (a, k))).find(|(_, k)| k.key == along);
-        let Some((axis, key)) = swept else { return (Verdict::Untested, String::new()) };
+        let Some((axis, key)) = self.study.swept(along) else { return (Verdict::Untested, String::new()) };
         let position = |point: usize| key.numbers.as_ref().map_or(point as f64, |numbers| numbers[point]);
         let sign = if rises { 1.0 } else { -1.0 };
         let (mut steps, mut holding, mut ends) = (0, 0, Vec::new());
@@ -205,19 +202,12 @@ impl<'a> Tester<'a> {
 
     /// The cells that the claim is about.
     fn cells(&self) -> impl Iterator<Item = usize> {
-        (0..self.study.cells.len()).filter(|cell| {
-            self.claim.at.iter().all(|(name, value)| {
-                let mut keys = self.study.axes.iter().enumerate().flat_map(|(a, x)| x.keys.iter().map(move |k| (a, k)));
-                let place = &self.study.cells[*cell].place;
-                keys.find(|(_, k)| k.key == *name).is_some_and(|(a, k)| k.values[place[a]] == text(value))
-            })
-        })
+        (0..self.study.cells.len()).filter(|cell| self.study.lies_at(*cell, &self.claim.at))
     }
 
     /// The metric of a solver at a cell, in the claim's scale.
     fn at(&self, cell: usize, solver: usize) -> Option<f64> {
-        let name = self.claim.reduction.as_deref();
-        let reduction = Reduction::ALL.into_iter().find(|r| Some(r.name()) == name).unwrap_or(Reduction::Mean);
+        let reduction = Reduction::named(self.claim.reduction.as_deref());
         let spread = self.study.spread(self.quantity, reduction, cell, solver)?;
         let value = if self.claim.statistic.as_deref() == Some("median") { spread.median } else { spread.mean };
         Some(self.scale.apply(value)).filter(|x| !x.is_nan())

@@ -36,6 +36,9 @@ pub struct Paired {
     pub better: Option<(usize, usize)>,
 }
 
+/// The same run in two experiments.
+type Pair<'a> = (&'a RunRecord, &'a RunRecord);
+
 /// What two experiments have in common, and what not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -59,18 +62,18 @@ impl Comparison {
                 .collect()
         };
         let (left, right) = (keyed(first), keyed(second));
-        let record = |study: &'_ Study, i: usize| study.folder.records[i].clone();
-        let pairs: Vec<(RunRecord, RunRecord)> =
-            left.iter().filter_map(|(key, i)| Some((record(first, *i), record(second, *right.get(key)?)))).collect();
+        let (ours, theirs) = (&first.folder.records, &second.folder.records);
+        let pairs: Vec<Pair<'_>> =
+            left.iter().filter_map(|(key, i)| Some((&ours[*i], &theirs[*right.get(key)?]))).collect();
         let only =
             |a: &BTreeMap<_, usize>, b: &BTreeMap<_, usize>| a.keys().filter(|key| !b.contains_key(*key)).count();
-        let infeasible = |which: fn(&(RunRecord, RunRecord)) -> (bool, bool)| {
-            pairs.iter().filter(|pair| which(pair) == (false, true)).count()
-        };
+        let lost = |a: &RunRecord, b: &RunRecord| !a.feasible && b.feasible;
+        let infeasible =
+            [pairs.iter().filter(|(a, b)| lost(a, b)).count(), pairs.iter().filter(|(a, b)| lost(b, a)).count()];
         let mut paired = Vec::new();
         for (label, _) in &first.solvers {
-            let own: Vec<&(RunRecord, RunRecord)> =
-                pairs.iter().filter(|(a, b)| a.solver == *label && a.feasible && b.feasible).collect();
+            let own: Vec<Pair<'_>> =
+                pairs.iter().filter(|(a, b)| a.solver == *label && a.feasible && b.feasible).copied().collect();
             for quantity in first.quantities.iter().filter(|q| second.quantities.contains(q)) {
                 paired.extend(differences(first, second, label, quantity, &own));
             }
@@ -78,19 +81,13 @@ impl Comparison {
         Self {
             changes: changes(&first.config, &second.config),
             runs: [only(&left, &right), only(&right, &left), pairs.len()],
-            infeasible: [infeasible(|(a, b)| (a.feasible, b.feasible)), infeasible(|(a, b)| (b.feasible, a.feasible))],
+            infeasible,
             paired,
         }
     }
 }
 
-fn differences(
-    first: &Study,
-    second: &Study,
-    label: &str,
-    quantity: &Quantity,
-    pairs: &[&(RunRecord, RunRecord)],
-) -> Option<Paired> {
+fn differences(first: &Study, second: &Study, label: &str, quantity: &Quantity, pairs: &[Pair<'_>]) -> Option<Paired> {
     let value = |study: &Study, record: &RunRecord| Reduction::Mean.apply(&study.entries(quantity, record));
     let values = pairs.iter().filter_map(|(a, b)| Some((value(first, a)?, value(second, b)?)));
     let values: Vec<(f64, f64)> = values.filter(|(a, b)| a.is_finite() && b.is_finite()).collect();

@@ -79,8 +79,8 @@ pub fn run_figures(study: &Study) -> Result<Vec<FigureConfig>> {
 /// # Errors
 /// Where they hold mistakes, or name what the run does not have.
 pub fn run_claims(study: &Study) -> Result<Vec<Tested>> {
-    let claims = read_config(study, ClaimConfig::read_all)?;
-    read_config(study, |_, mistakes| {
+    read_config(study, |tree, mistakes| {
+        let claims = ClaimConfig::read_all(tree, mistakes);
         test_claims(study, &claims).map_err(|more| mistakes.extend(more)).unwrap_or_default()
     })
 }

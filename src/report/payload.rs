@@ -22,7 +22,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::benchmark::{Benchmark, Curve, EFFORTS, PROFILE_TARGETS, Reference, nearest_target, thinned};
+use super::benchmark::{Curve, EFFORTS, PROFILE_TARGETS, Reference, nearest_target, thinned};
 use super::convergence::{Band, Effort, Traces};
 use super::distribution::Distribution;
 use super::preset::presets;
@@ -242,7 +242,7 @@ fn benchmark(study: &Study) -> Result<Value> {
     if solvers < 2 {
         return Ok(Value::Null);
     }
-    let all = Benchmark::read(study)?;
+    let all = study.benchmark()?;
     if all.problems() == 0 {
         return Ok(Value::Null);
     }

@@ -4,12 +4,15 @@
 //! ended feasible. A solver is compared in a cell where it was feasible at least once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
+use super::benchmark::Benchmark;
 use super::quantity::{Quantity, Scale};
 use super::spread::{Spread, quantile, sorted};
-use super::swept::{self, Axis};
+use super::swept::{self, Axis, SweptKey};
+use crate::error::Result;
 use crate::metric::Direction;
 use crate::results::{RunFolder, RunRecord};
 use crate::trace::Status;
@@ -37,6 +40,8 @@ pub struct Study {
     numbers: Vec<usize>,
     /// The tightest proven bound by cell and trial.
     bounds: Vec<BTreeMap<u64, f64>>,
+    /// All traces as statistics of convergence, once someone asked for them.
+    benchmark: OnceLock<Benchmark>,
 }
 
 /// A sweep point.
@@ -86,7 +91,51 @@ impl Study {
         let logarithmic = described(&folder, &objective(&folder)).get("logarithmic").and_then(Value::as_bool);
         let logarithmic = logarithmic.unwrap_or_else(|| gaps_are_differences(&folder.records));
         let bounds = runs.iter().map(|runs| bounds(&folder.records, runs)).collect();
-        Self { folder, config, solvers, axes, cells, quantities, logarithmic, runs, numbers, bounds }
+        Self {
+            folder,
+            config,
+            solvers,
+            axes,
+            cells,
+            quantities,
+            logarithmic,
+            runs,
+            numbers,
+            bounds,
+            benchmark: OnceLock::new(),
+        }
+    }
+
+    /// Statistics of convergence over all problems; every trace is read for them, once.
+    ///
+    /// # Errors
+    /// Where a trace cannot be read.
+    pub fn benchmark(&self) -> Result<&Benchmark> {
+        match self.benchmark.get() {
+            Some(known) => Ok(known),
+            None => {
+                let read = Benchmark::read(self)?;
+                Ok(self.benchmark.get_or_init(|| read))
+            }
+        }
+    }
+
+    /// A swept key and its axis, by the key's name.
+    pub fn swept(&self, name: &str) -> Option<(usize, &SweptKey)> {
+        self.swept_keys().find(|(_, key)| key.key == name)
+    }
+
+    /// All swept keys with their axes.
+    pub fn swept_keys(&self) -> impl Iterator<Item = (usize, &SweptKey)> {
+        self.axes.iter().enumerate().flat_map(|(a, axis)| axis.keys.iter().map(move |key| (a, key)))
+    }
+
+    /// Whether a cell lies at these values of swept keys; keys that are not swept do not count.
+    pub fn lies_at(&self, cell: usize, at: &[(String, Value)]) -> bool {
+        let place = &self.cells[cell].place;
+        at.iter().all(|(name, value)| {
+            self.swept(name).is_none_or(|(axis, key)| key.values[place[axis]] == swept::text(value))
+        })
     }
 
     /// All records of a solver in a cell.
@@ -194,6 +243,11 @@ impl Reduction {
             Self::Smallest => "smallest",
             Self::Largest => "largest",
         }
+    }
+
+    /// The one of that name; the mean where there is no name.
+    pub fn named(name: Option<&str>) -> Self {
+        Self::ALL.into_iter().find(|r| Some(r.name()) == name).unwrap_or(Self::Mean)
     }
 
     /// Reduces entries; none where there are none.

@@ -95,17 +95,9 @@ impl RunRecord {
 
     /// How many real numbers the design has; none without a design.
     pub fn dimension(&self) -> Option<usize> {
-        fn count(value: &Value) -> usize {
-            match value {
-                Value::Array(items) => items.iter().map(count).sum(),
-                Value::Object(fields) => fields.values().map(count).sum(),
-                Value::Number(_) => 1,
-                _ => 0,
-            }
-        }
         match self.design.as_ref()? {
             Value::Number(size) => size.as_u64().and_then(|n| usize::try_from(n).ok()),
-            design => Some(count(design)),
+            design => Numbers::deserialize(design).ok().map(|numbers| numbers.0),
         }
     }
 

@@ -12,7 +12,7 @@ const POINTS: usize = 400;
 impl Composer<'_> {
     /// A profile, a distribution or a rate; none where all solvers were not run on any problem.
     pub(super) fn benchmark(&self) -> Result<Option<Figure>> {
-        let all = Benchmark::read(self.study)?;
+        let all = self.study.benchmark()?;
         if all.problems() == 0 {
             return Ok(None);
         }
@@ -88,7 +88,7 @@ impl Composer<'_> {
             self.series(solver, Role::Line { spread: SpreadMark::None, stepped }, points)
         });
         let series: Vec<Series> = series.collect();
-        let caption = format!("{words}. {}", basis(&all, reference));
+        let caption = format!("{words}. {}", basis(all, reference));
         Ok(Some(self.figure(x, y, series, Vec::new(), caption)))
     }
 }

@@ -281,7 +281,7 @@ impl Composer<'_> {
 
     fn effort(&self) -> Option<Figure> {
         let cells: Vec<usize> =
-            (0..self.study.cells.len()).filter(|c| self.config.at.is_empty() || self.fits(*c)).collect();
+            (0..self.study.cells.len()).filter(|c| self.study.lies_at(*c, &self.config.at)).collect();
         let logarithmic = |name: &Option<String>| name.as_deref() != Some("linear");
         let (log_x, log_y) = (logarithmic(&self.config.x_scale), logarithmic(&self.config.y_scale));
         let mut runs: Vec<(usize, Vec<(f64, f64)>)> = Vec::new();
@@ -379,10 +379,9 @@ impl Composer<'_> {
 
     /// The swept key to draw against, with its axis.
     fn swept(&self) -> Option<(usize, &SweptKey)> {
-        let mut keys = self.study.axes.iter().enumerate().flat_map(|(a, axis)| axis.keys.iter().map(move |k| (a, k)));
         match &self.config.against {
-            Some(name) => keys.find(|(_, k)| k.key == *name),
-            None => keys.next(),
+            Some(name) => self.study.swept(name),
+            None => self.study.swept_keys().next(),
         }
     }
 
@@ -427,15 +426,6 @@ impl Composer<'_> {
         self.study.cells.iter().position(|cell| cell.place == place)
     }
 
-    /// Whether a cell lies at the named points of the named axes.
-    fn fits(&self, cell: usize) -> bool {
-        self.config.at.iter().all(|(name, value)| {
-            let mut keys = self.study.axes.iter().enumerate().flat_map(|(a, x)| x.keys.iter().map(move |k| (a, k)));
-            let place = &self.study.cells[cell].place;
-            keys.find(|(_, k)| k.key == *name).is_none_or(|(a, k)| k.values[place[a]] == text(value))
-        })
-    }
-
     /// ", at transmit power = 10 dB": the places of all axes but one.
     fn at(&self, free: Option<usize>) -> String {
         let place = self.place();
@@ -454,8 +444,7 @@ impl Composer<'_> {
     }
 
     fn reduction(&self) -> Reduction {
-        let name = self.config.reduction.as_deref();
-        Reduction::ALL.into_iter().find(|r| Some(r.name()) == name).unwrap_or(Reduction::Mean)
+        Reduction::named(self.config.reduction.as_deref())
     }
 
     fn mean(&self) -> bool {

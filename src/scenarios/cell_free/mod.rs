@@ -42,7 +42,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::design::{Block, Design, DesignSpace, Domain};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, Limit, ProblemSpec};
@@ -119,11 +119,7 @@ impl SystemModel for CellFree {
     }
 
     fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()> {
-        let misuse = |what: &str| Error::Numerical(format!("evaluate: {what}"));
-        let scratch = work.get::<metrics::Scratch>().ok_or_else(|| misuse("a workspace of another model"))?;
-        if design.len() != self.space.len() {
-            return Err(misuse("a design of another space"));
-        }
+        let scratch = work.judging::<metrics::Scratch>(design, self.space.len())?;
         let (power, sensing) = design.split_at(design.len() / 2);
         metrics::evaluate(&self.system, power, sensing, wanted, scratch, out);
         Ok(())

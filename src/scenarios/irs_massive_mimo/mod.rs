@@ -107,11 +107,7 @@ impl SystemModel for IrsMassiveMimo {
     }
 
     fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()> {
-        let misuse = |what: &str| Error::Numerical(format!("evaluate: {what}"));
-        let scratch = work.get::<metrics::Scratch>().ok_or_else(|| misuse("a workspace of another model"))?;
-        if design.len() != self.system.elements() {
-            return Err(misuse("a design of another space"));
-        }
+        let scratch = work.judging::<metrics::Scratch>(design, self.system.elements())?;
         metrics::evaluate(&self.system, design, wanted, scratch, out)
     }
 

@@ -43,7 +43,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::design::{Block, Design, DesignSpace, Domain};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{Baseline, Named, PrintedFigure, SystemModel, Workspace};
 use crate::problem::{Constraint, ProblemSpec};
@@ -126,15 +126,10 @@ impl SystemModel for Monostatic {
     }
 
     fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()> {
-        let misuse = |what: &str| Error::Numerical(format!("evaluate: {what}"));
-        let scratch = work.get::<metrics::Scratch>().ok_or_else(|| misuse("a workspace of another model"))?;
-        match design.split_last() {
-            Some((sensing, power)) if power.len() == self.system.users.users() => {
-                metrics::evaluate(&self.system, power, *sensing, wanted, scratch, out);
-                Ok(())
-            }
-            _ => Err(misuse("a design of another space")),
-        }
+        let scratch = work.judging::<metrics::Scratch>(design, self.space.len())?;
+        let (power, sensing) = design.split_at(design.len() - 1);
+        metrics::evaluate(&self.system, power, sensing[0], wanted, scratch, out);
+        Ok(())
     }
 
     fn default_problem(&self) -> ProblemSpec {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::design::{Block, Design, DesignSpace, Domain};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metric::{MetricInfo, MetricSet, MetricValues};
 use crate::model::{Baseline, Named, SystemModel, Workspace};
 use crate::problem::{Constraint, Limit, ProblemSpec};
@@ -90,11 +90,7 @@ impl SystemModel for MultiIrs {
     }
 
     fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()> {
-        let misuse = |what: &str| Error::Numerical(format!("evaluate: {what}"));
-        let scratch = work.get::<metrics::Scratch>().ok_or_else(|| misuse("a workspace of another model"))?;
-        if design.len() != self.space.len() {
-            return Err(misuse("a design of another space"));
-        }
+        let scratch = work.judging::<metrics::Scratch>(design, self.space.len())?;
         metrics::evaluate(&self.system, design, wanted, scratch, out);
         Ok(())
     }
