@@ -1,16 +1,14 @@
 //! What a user may trust: `verify` accepts what the solvers prove and refuses what was tampered with; starter configs
 //! run as they are written.
 
-mod monostatic;
-
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use crate::monostatic::{cases, instance_of, instances};
 use isacopt::scenarios::monostatic::{Instance, Monostatic};
 use isacopt::verification::{Claim, verify};
 use isacopt::{Cancel, Constraint, Problem, ProblemSpec, RandomStream, Run, StopRules, SystemModel};
-use monostatic::{cases, instance_of, instances};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,13 +1,11 @@
 //! Every stored case holds through the program: `tests/data/SCENARIO/*.json` says in `expected` what `isacopt evaluate`
 //! and `isacopt solve` must answer. Further systems add files only.
 
-mod program;
-
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use program::{isacopt, number};
+use crate::command::{isacopt, number};
 use serde_json::{Map, Value, json};
 
 /// The designs of answers, judged again, have the answer's objective up to this.

@@ -1,11 +1,9 @@
 //! The closed forms of the cell-free system hold against its raw signals: rates, powers and channel estimates against
 //! Monte-Carlo, bounds against numerical Fisher information; and the formulas as they are printed do not.
 
-mod cell_free;
-
 use std::sync::Arc;
 
-use cell_free::{Pilots, design, instance};
+use crate::cell_free::{Pilots, design, instance};
 use isacopt::runner::validation::validate;
 use isacopt::scenarios::cell_free::simulation::RawSystem;
 use isacopt::scenarios::cell_free::{CellFree, Instance, Sensing, System, echo};

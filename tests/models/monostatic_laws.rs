@@ -1,7 +1,6 @@
 //! The laws that the paper states (001, Remarks 2 to 5), over random systems; and that Remark 2 fails under pilot reuse.
 
-mod monostatic;
-
+use crate::monostatic;
 use std::f64::consts::PI;
 use std::sync::Arc;
 

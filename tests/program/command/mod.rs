@@ -1,5 +1,4 @@
 //! The program as a person meets it: started as a process, judged by its exit code and what it prints.
-#![allow(dead_code)]
 
 use std::ffi::OsStr;
 use std::io::{Read, Seek};

@@ -1,5 +1,4 @@
 //! Monostatic instances for the tests: the stored cases, and random ones.
-#![allow(dead_code)]
 
 use isacopt::scenarios::monostatic::{Array, Instance, Pointing, Precoder};
 use num_complex::Complex;

@@ -1,13 +1,11 @@
 //! Figures for papers: their data are the study's, their files are what their endings say, mistakes are named.
 
-mod synthetic;
-
 use std::path::Path;
 use std::process::Command;
 
+use crate::synthetic::{self, Made};
 use isacopt::report::{self, Distribution, Effort, Reduction, Study, Traces, simulated};
 use isacopt::results::RunFolder;
-use synthetic::Made;
 
 const FORMATS: [&str; 5] = ["svg", "pdf", "png", "tex", "csv"];
 
@@ -304,7 +302,7 @@ fn pgfplots_files_compile_where_latex_is() {
         .unwrap();
     let log = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", &log[log.len().saturating_sub(3000)..]);
-    // To look at: `ISACOPT_FIGURES=DIR cargo test --test figures pgfplots`.
+    // To look at: `ISACOPT_FIGURES=DIR cargo test --test program pgfplots`.
     if let Ok(target) = std::env::var("ISACOPT_FIGURES") {
         std::fs::copy(figures.join("paper.pdf"), Path::new(&target).join("paper.pdf")).unwrap();
     }

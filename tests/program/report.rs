@@ -1,12 +1,10 @@
 //! The page of a run folder: complete, self-contained, small, and safe against hostile names.
 
-mod synthetic;
-
 use std::path::Path;
 
+use crate::synthetic::{Made, one};
 use isacopt::report;
 use serde_json::{Map, Value, json};
-use synthetic::{Made, one};
 
 fn page(made: &Made) -> (String, Value) {
     let folder = tempfile::tempdir().unwrap();
@@ -151,7 +149,7 @@ fn an_empty_or_torn_folder_is_served_and_a_missing_one_named() {
     assert!(missing.contains("no/such/folder"), "{missing}");
 }
 
-/// Writes folders that a person (or a browser) can look at: `ISACOPT_SYNTHETIC=DIR cargo test --test report write_`.
+/// Writes folders that a person (or a browser) can look at: `ISACOPT_SYNTHETIC=DIR cargo test --test program write_`.
 #[test]
 fn write_folders_to_look_at() {
     let Ok(target) = std::env::var("ISACOPT_SYNTHETIC") else { return };

@@ -1,12 +1,11 @@
 //! Plugins in processes: whatever they do, the run has a result with the reason, the others go on, nothing is left behind.
 
-mod toy;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use isacopt::plugin::toys as toy;
 use isacopt::plugin::{Limits, Location, Plugin, PluginSolver};
 use isacopt::{Error, Outcome, Problem, RandomStream, Run, Status, StopRules};
 

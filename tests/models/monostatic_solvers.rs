@@ -1,7 +1,6 @@
 //! Every solver on random monostatic systems: the exact optimum is never beaten, and each comes as close as it claims.
 
-mod monostatic;
-
+use crate::monostatic;
 use std::sync::Arc;
 
 use isacopt::SystemModel;

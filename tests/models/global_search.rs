@@ -1,11 +1,9 @@
 //! Global search reaches the known optima of small problems, by each strategy.
 
-mod toy;
-
 use isacopt::optimizer::Optimizer;
+use isacopt::plugin::toys::{self as toy, Toy};
 use isacopt::solvers::global_search::{GlobalSearch, Strategy};
 use isacopt::{Outcome, RandomStream, Run, Status};
-use toy::Toy;
 
 fn run(toy: &Toy, strategy: Strategy, seed: u64) -> Outcome {
     let solver = GlobalSearch { strategy, ..GlobalSearch::default() };

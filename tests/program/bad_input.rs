@@ -2,15 +2,13 @@
 //! is allowed. Nothing is left half-written, and nothing panics. What is infeasible or not identifiable is no mistake
 //! but an answer.
 
-mod program;
-
 use std::path::{Path, PathBuf};
 
+use crate::command::{self, Answer, isacopt_in};
 use isacopt::config::Experiment;
 use isacopt::instance::InstanceFile;
 use isacopt::runner::Plan;
 use isacopt::scenario::scenarios;
-use program::{Answer, isacopt_in};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
@@ -515,7 +513,7 @@ fn a_full_disk_leaves_whole_lines_and_the_next_start_goes_on() {
     let limited =
         format!("trap '' XFSZ; ulimit -f {blocks}; exec '{}' run e.toml --out out", env!("CARGO_BIN_EXE_isacopt"));
     let message =
-        program::answer(std::process::Command::new("sh").args(["-c", &limited]).current_dir(bench.path())).err;
+        command::answer(std::process::Command::new("sh").args(["-c", &limited]).current_dir(bench.path())).err;
     assert!(message.contains("error: cannot write out/"), "{message}");
     let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!(errors.len(), 1, "{message}");

@@ -1,10 +1,8 @@
 //! Power allocation in the cell-free system: what the solvers promise of their designs, and what is proven of optima.
 
-mod cell_free;
-
 use std::sync::Arc;
 
-use cell_free::{Pilots, case, design, instance, limit, limits, model_of, problem};
+use crate::cell_free::{self, Pilots, case, design, instance, limit, limits, model_of, problem};
 use isacopt::config::SolverConfig;
 use isacopt::scenarios::cell_free::{CellFree, Instance, SensingMetric, System};
 use isacopt::structure::{Feasible, Node};

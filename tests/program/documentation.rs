@@ -2,17 +2,16 @@
 
 // The page's program, with a `main` that nobody calls here.
 #[allow(dead_code)]
-#[path = "../examples/write_a_solver.rs"]
+#[path = "../../examples/write_a_solver.rs"]
 mod page;
-mod program;
 
 use std::path::{Path, PathBuf};
 
+use crate::command::{self, isacopt_in};
 use isacopt::config::Experiment;
 use isacopt::optimizer::Cancel;
 use isacopt::results::RunFolder;
 use isacopt::runner::{Options, Plan, execute};
-use program::isacopt_in;
 
 fn file(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
@@ -109,7 +108,7 @@ fn versions_and_names_agree() {
         assert!(there, "{link}");
     }
     // The commands it lists are those of the program.
-    let help = program::isacopt(["--help"]).text();
+    let help = command::isacopt(["--help"]).text();
     for row in readme.lines().filter(|line| line.starts_with("| `isacopt ")) {
         let name = row["| `isacopt ".len()..].split([' ', '`']).next().expect("a name");
         assert!(help.lines().any(|line| line.trim_start().starts_with(name)), "{name} in {help}");

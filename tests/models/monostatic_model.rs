@@ -1,8 +1,7 @@
 //! The monostatic model gives the reference's figures for given designs, and its CRLBs are those of the full Fisher
 //! matrix.
 
-mod monostatic;
-
+use crate::monostatic;
 use isacopt::scenarios::monostatic::{Monostatic, Precoder, System};
 use isacopt::{MetricSet, MetricValues, SystemModel};
 use proptest::prelude::*;

@@ -1,7 +1,6 @@
 //! The exact optimum of the monostatic system: proven, never beaten, and right about which problems are infeasible.
 
-mod monostatic;
-
+use crate::monostatic;
 use std::sync::Arc;
 
 use isacopt::problem::STRICT;

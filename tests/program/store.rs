@@ -3,14 +3,12 @@
 //!
 //! With `ISACOPT_LONG` set the test of kills is of full size: 2,000 runs, 50 kills.
 
-mod program;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::command::{self, Answer, command, isacopt_in};
 use isacopt::math::RandomStream;
-use program::{Answer, command, isacopt_in};
 use serde_json::Value;
 
 /// 24 quick runs.
@@ -316,7 +314,7 @@ fn a_folder_that_is_read_only_is_told_once() {
             return;
         }
     }
-    let message = program::answer(&mut call).refusal();
+    let message = command::answer(&mut call).refusal();
     assert!(message.contains("cannot write whole/") && message.lines().count() == 1, "{message}");
     assert!(bench.results("whole") == whole);
     for name in ["whole", "whole/segments", "whole/traces"] {

@@ -1,15 +1,13 @@
 //! What `isacopt run` promises: the same results whatever the threads, nothing lost by a kill, nothing done twice, the same
 //! channels for every solver and every swept value, and a table that compares like with like.
 
-mod program;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::command::{Answer, command, isacopt_in, number};
 use isacopt::math::RandomStream;
-use program::{Answer, command, isacopt_in, number};
 use serde_json::{Value, json};
 
 const CONFIG: &str = r#"

@@ -1,5 +1,4 @@
 //! Cell-free instances for the tests: the stored cases, and random ones.
-#![allow(dead_code)]
 
 use std::sync::Arc;
 

@@ -2,18 +2,16 @@
 //! start and never gets worse, a seed determines the run, a budget of evaluations and a cancel are honoured, and no
 //! known optimum is beaten.
 
-mod toy;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use isacopt::optimizer::{Budget, Iterate, Optimizer, Requirement, Step, solvers};
 use isacopt::plugin::conformance::{Finding, examine, toys};
+use isacopt::plugin::toys::{self as toy, Toy};
 use isacopt::problem::STRICT;
 use isacopt::solvers::argmin::{Argmin, Method};
 use isacopt::solvers::global_search::{GlobalSearch, Strategy};
 use isacopt::{Design, Problem, RandomStream, Result, Run, Status};
-use toy::Toy;
 
 /// Every registered solver, with what its defaults leave out. (`recorded` only reads a file; it has its own tests.)
 fn all_solvers() -> Vec<(String, Box<dyn Optimizer>)> {

@@ -3,15 +3,12 @@
 //! Needs Chromium (Debian: `apt-get install chromium`); skipped with a message where there is none, unless
 //! `ISACOPT_REQUIRE_BROWSER` is set, as it is where the project's tests must run whole.
 
-#[path = "../synthetic/mod.rs"]
-mod synthetic;
-
 use std::path::Path;
 use std::process::Command;
 
+use crate::synthetic::{Made, one};
 use isacopt::report;
 use serde_json::{Map, Value, json};
-use synthetic::{Made, one};
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 

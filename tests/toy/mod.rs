@@ -1,4 +1,0 @@
-//! The toys of the public conformance suite.
-#![allow(unused_imports)]
-
-pub use isacopt::plugin::toys::*;
