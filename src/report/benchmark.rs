@@ -86,7 +86,8 @@ impl Benchmark {
     /// Where a trace cannot be read.
     pub fn read(study: &Study) -> Result<Self> {
         let solvers = study.solvers.len();
-        let mut benchmark = Self { attempts: vec![Vec::new(); solvers], dimensions: Vec::new(), proven: Vec::new(), cells: Vec::new() };
+        let mut benchmark =
+            Self { attempts: vec![Vec::new(); solvers], dimensions: Vec::new(), proven: Vec::new(), cells: Vec::new() };
         for cell in 0..study.cells.len() {
             let mut trials: Vec<Vec<Option<&RunRecord>>> = Vec::new();
             let mut numbers: Vec<u64> = Vec::new();

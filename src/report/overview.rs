@@ -187,7 +187,11 @@ fn cards(study: &Study, all: &[Standing], claims: &[Tested], html: &mut String) 
     let infeasible = study.folder.records.iter().filter(|r| !r.feasible).count();
     let head = if infeasible == 0 { "none".into() } else { format!("{infeasible} of {}", counted(runs, "run")) };
     let failed = study.folder.records.iter().filter(|r| r.status == Status::Failed).count();
-    let below = if failed > 0 { format!("{failed} of them failed") } else { format!("of {}", counted(runs, "run")) };
+    let below = match (infeasible, failed) {
+        (0, _) => format!("of {}", counted(runs, "run")),
+        (_, 0) => "the reasons stand below".into(),
+        (_, failed) => format!("{failed} of them failed; the reasons stand below"),
+    };
     if runs > 0 {
         cards.push(("Ended without a feasible design", head, below));
     }

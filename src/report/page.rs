@@ -28,7 +28,7 @@ const SCRIPTS: [&str; 10] = [
 
 /// The details of runs take what is left of so many bytes, within these limits.
 const PAGE_BYTES: usize = 1_150_000;
-const DETAILS_BYTES: [usize; 2] = [50_000, 300_000];
+const DETAILS_BYTES: [usize; 2] = [30_000, 300_000];
 
 /// The whole page of a study.
 pub fn page(study: &Study) -> Result<String> {

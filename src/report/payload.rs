@@ -46,7 +46,7 @@ use crate::error::Result;
 use crate::shell::quoted;
 
 /// How many numbers each part may hold; together they keep a page of thousands of runs under 3 MB.
-const CONVERGENCE_NUMBERS: usize = 100_000;
+const CONVERGENCE_NUMBERS: usize = 90_000;
 const CDF_NUMBERS: usize = 80_000;
 /// What one curve over all problems may hold, and what those over the problems of single values may hold together.
 const BENCHMARK_POINTS: usize = 60;
@@ -242,11 +242,14 @@ fn convergence(study: &Study, shown: &Shown) -> Result<Value> {
 }
 
 fn band(band: &Band, trials: usize, digits: usize) -> Value {
-    let short = |values: &[f64]| Value::from(values.iter().map(|x| rounded(*x, digits)).collect::<Vec<_>>());
+    let short =
+        |values: &[f64], digits: usize| Value::from(values.iter().map(|x| rounded(*x, digits)).collect::<Vec<_>>());
     if trials > 1 {
-        json!([short(&band.middle), short(&band.low), short(&band.high)])
+        // A band is read by eye.
+        let edge = digits.min(4);
+        json!([short(&band.middle, digits), short(&band.low, edge), short(&band.high, edge)])
     } else {
-        json!([short(&band.middle)])
+        json!([short(&band.middle, digits)])
     }
 }
 
@@ -258,7 +261,7 @@ fn distributions(study: &Study, shown: &Shown) -> Value {
     let points = [161, 81, 41].into_iter().find(|n| *n <= share).unwrap_or(21);
     let mut all = Map::new();
     for (index, quantity) in study.quantities.iter().enumerate().filter(|(_, q)| drawn(q)) {
-        let rows: Vec<Value> = pairs(study)
+        let rows: Vec<Value> = pairs(study, shown)
             .map(|(c, s)| {
                 let Some(found) = Distribution::of(study, quantity, c, s, points) else { return Value::Null };
                 let short = |x: f64| rounded(x, 4);

@@ -99,7 +99,10 @@ fn state(study: &Study, shown: &Shown, figure: &FigureConfig) -> Map<String, Val
         }
     }
     if figure.kind == FigureKind::Effort && figure.at.len() >= study.axes.len() {
-        set("cell", study.cells.iter().position(|c| c.place == place).and_then(|c| shown.cell(c)).map(|c| json!(c.to_string())));
+        set(
+            "cell",
+            study.cells.iter().position(|c| c.place == place).and_then(|c| shown.cell(c)).map(|c| json!(c.to_string())),
+        );
     }
     state
 }

@@ -27,7 +27,7 @@ const STEPS: usize = 60;
 const ENTRIES: usize = 256;
 const BLOCK_LETTERS: usize = 800;
 /// By how much packing shortens the details, at least.
-const PACKING: usize = 2;
+const PACKING: usize = 3;
 /// The least that the details of a run take.
 const LEAST_DETAILS: usize = 250;
 

@@ -3,7 +3,7 @@
 use super::study::Study;
 
 /// More rows of results (sweep points times solvers) than this make a page slow.
-const MOST_ROWS: usize = 4_000;
+const MOST_ROWS: usize = 2_000;
 
 /// The sweep points of a page.
 #[derive(Clone, Debug, PartialEq)]

@@ -161,8 +161,7 @@ impl Study {
 
     /// By trial of a cell that has a record: its tightest proven bound.
     pub fn trial_bounds(&self, cell: usize) -> impl Iterator<Item = Option<f64>> {
-        let trials: BTreeSet<u64> =
-            self.runs[cell].iter().flatten().map(|i| self.folder.records[*i].trial).collect();
+        let trials: BTreeSet<u64> = self.runs[cell].iter().flatten().map(|i| self.folder.records[*i].trial).collect();
         trials.into_iter().map(move |trial| self.bound(cell, trial))
     }
 

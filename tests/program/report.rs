@@ -73,9 +73,12 @@ fn figures_are_over_the_trials_in_which_all_compared_solvers_are_feasible() {
 #[test]
 fn convergence_is_told_over_all_problems() {
     let (html, data) = page(&Made::usual());
-    assert!(html.contains("Convergence over all problems"));
-    let all = &data["benchmark"];
+    assert!(html.contains("id=\"benchmark\""));
+    let all = &data["benchmark"][0];
     assert_eq!(all["problems"], 50, "ten trials at each of five powers");
+    let parts = data["benchmark"].as_array().unwrap()[1..].iter().map(|part| (&part["at"], &part["problems"]));
+    let single: Vec<_> = (0..5).map(|point| (json!([point]), json!(10))).collect();
+    assert!(parts.eq(single.iter().map(|(at, problems)| (at, problems))), "and each power alone");
     let solvers = data["solvers"].as_array().unwrap().len();
     for reference in ["bound", "best"] {
         let part = &all[reference];

@@ -120,7 +120,8 @@ const run = (() => {
       return;
     }
     const { label, type } = data.solvers[found.solver];
-    fact("Solver", label === type ? label : `${label} (${type})`);
+    const plain = (text) => text.toLowerCase().replaceAll(/[ -]/g, "_");
+    fact("Solver", plain(label) === plain(type) ? label : `${label} (${type})`);
     if (data.axes.length) fact("Sweep point", cellName(found.cell));
     fact("Trial", found.trial);
     fact("Ended", found.status);
@@ -129,7 +130,7 @@ const run = (() => {
     fact("Largest relative violation", format(found.violation));
     fact("Iterations, evaluations", `${found.iterations}, ${found.evaluations}`);
     fact("Solver time", duration(found.time));
-    fact("Random stream", `seed ${data.seed}, trial ${found.trial}`);
+    fact("Random stream", `seed ${data.seed ?? "of the config"}, trial ${found.trial}`);
     try {
       details ??= await unpack();
     } catch {

@@ -13,7 +13,7 @@ const runs = (() => {
   // Heading, value to sort by, text; numbers unless it says otherwise.
   const COLUMNS = [
     ...data.axes.flatMap((axis, a) => axis.keys.map((key) => ({
-      head: key.label, value: (run) => (key.numbers ?? key.values)[data.cells[run.cell].place[a]],
+      head: key.label.replace(/^./, (letter) => letter.toUpperCase()), value: (run) => (key.numbers ?? key.values)[data.cells[run.cell].place[a]],
       text: (run) => key.values[data.cells[run.cell].place[a]], words: !key.numbers,
     }))),
     { head: "Solver", value: (run) => data.solvers[run.solver].label, words: true },
