@@ -241,7 +241,7 @@ pub fn claims(tested: &[Tested], html: &mut String) {
             html,
             "<h3>{heading}</h3><p class=\"caption\">{note}</p><div class=\"scroll\"><table class=\"claims\">"
         );
-        let _ = write!(html, "<thead><tr><th>The paper</th>{ours}<th>Verdict</th><th>Why</th></tr></thead><tbody>\n");
+        let _ = writeln!(html, "<thead><tr><th>The paper</th>{ours}<th>Verdict</th><th>Why</th></tr></thead><tbody>");
         for claim in rows {
             let ours = if note.is_empty() { format!("<td>{}</td>", escape(&claim.ours)) } else { String::new() };
             let (paper, why) = (escape(&claim.paper), escape(&claim.why));
