@@ -25,6 +25,7 @@ pub mod results;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;
+mod shell;
 pub mod simulation;
 pub mod solvers;
 pub mod structure;

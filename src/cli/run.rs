@@ -195,8 +195,9 @@ pub fn summarize(folder: &Path, words: &str, stopped: Option<String>) -> Result<
     if let Some(stopped) = stopped {
         say(&stopped);
     }
-    let page = report::write_study(&study)?;
+    // The page links to the figures that are there.
     let figures = report::draw_study(&study)?.map_or(String::new(), |path| format!("\nfigures  {}", path.display()));
+    let page = report::write_study(&study)?;
     print(&format!("{words}\nresults  {}\nreport   {}{figures}", folder.display(), page.display()))
 }
 

@@ -75,6 +75,8 @@ pub struct Benchmark {
     dimensions: Vec<usize>,
     /// By problem: whether its reference is a proven bound.
     proven: Vec<bool>,
+    /// By problem: its sweep point.
+    cells: Vec<usize>,
 }
 
 impl Benchmark {
@@ -84,7 +86,8 @@ impl Benchmark {
     /// Where a trace cannot be read.
     pub fn read(study: &Study) -> Result<Self> {
         let solvers = study.solvers.len();
-        let mut benchmark = Self { attempts: vec![Vec::new(); solvers], dimensions: Vec::new(), proven: Vec::new() };
+        let mut benchmark =
+            Self { attempts: vec![Vec::new(); solvers], dimensions: Vec::new(), proven: Vec::new(), cells: Vec::new() };
         for cell in 0..study.cells.len() {
             let mut trials: Vec<Vec<Option<&RunRecord>>> = Vec::new();
             let mut numbers: Vec<u64> = Vec::new();
@@ -145,7 +148,24 @@ impl Benchmark {
         }
         self.dimensions.push(feasible().find_map(|r| r.dimension()).unwrap_or(1).max(1));
         self.proven.push(bound.is_some());
+        self.cells.push(cell);
         Ok(())
+    }
+
+    /// The same over the problems of some sweep points only.
+    pub fn within(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.problems()).filter(|p| keep(self.cells[*p])).collect();
+        Self {
+            attempts: self.attempts.iter().map(|all| kept.iter().map(|p| all[*p].clone()).collect()).collect(),
+            dimensions: kept.iter().map(|p| self.dimensions[*p]).collect(),
+            proven: kept.iter().map(|p| self.proven[*p]).collect(),
+            cells: kept.iter().map(|p| self.cells[*p]).collect(),
+        }
+    }
+
+    /// The number of solvers.
+    pub fn solvers(&self) -> usize {
+        self.attempts.len()
     }
 
     /// The number of problems.
@@ -260,6 +280,7 @@ mod tests {
             ],
             dimensions: vec![1, 3, 3],
             proven: vec![true, false, true],
+            cells: vec![0, 0, 1],
         }
     }
 
@@ -288,6 +309,11 @@ mod tests {
         let running = b.expected_running_time(0, bound, 0);
         assert_eq!(running, [(1.0, 15.0), (target(1), 16.0), (target(2), 38.0)]);
         assert_eq!(b.expected_running_time(1, bound, 0)[1], (target(1), 20.0));
+        // The first two problems alone.
+        let part = b.within(|cell| cell == 0);
+        assert_eq!((part.problems(), part.proven()), (2, 1));
+        assert_eq!(part.performance_profile(0, bound, 0, 1), [(1.0, 1.0)]);
+        assert_eq!(part.data_profile(1, bound, 1), [(4.0, 0.5)]);
     }
 
     #[test]
