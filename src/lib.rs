@@ -47,4 +47,4 @@ pub use trace::{Outcome, Record, Status};
 
 // For the macros that solvers and scenarios use.
 #[doc(hidden)]
-pub use {inventory, schemars, serde, typetag};
+pub use {inventory, num_complex, schemars, serde, serde_json, typetag};
