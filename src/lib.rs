@@ -25,6 +25,7 @@ pub mod results;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;
+mod shell;
 pub mod simulation;
 pub mod solvers;
 pub mod structure;
@@ -46,4 +47,4 @@ pub use trace::{Outcome, Record, Status};
 
 // For the macros that solvers and scenarios use.
 #[doc(hidden)]
-pub use {inventory, schemars, serde, typetag};
+pub use {inventory, num_complex, schemars, serde, serde_json, typetag};

@@ -74,6 +74,7 @@ struct Solved {
     attempts: Vec<Attempt>,
     dimension: usize,
     proven: bool,
+    cell: usize,
 }
 
 /// All solvers on all problems that every one of them has been run on.
@@ -85,6 +86,8 @@ pub struct Benchmark {
     dimensions: Vec<usize>,
     /// By problem: whether its reference is a proven bound.
     proven: Vec<bool>,
+    /// By problem: its sweep point.
+    cells: Vec<usize>,
 }
 
 impl Benchmark {
@@ -117,13 +120,31 @@ impl Benchmark {
             }
         }
         let solved = problems.into_par_iter().map(|(cell, trial, records)| solved(study, cell, trial, &records));
-        let mut benchmark = Self { attempts: vec![Vec::new(); solvers], dimensions: Vec::new(), proven: Vec::new() };
+        let mut benchmark =
+            Self { attempts: vec![Vec::new(); solvers], dimensions: Vec::new(), proven: Vec::new(), cells: Vec::new() };
         for problem in solved.collect::<Result<Vec<Option<Solved>>>>()?.into_iter().flatten() {
             benchmark.attempts.iter_mut().zip(problem.attempts).for_each(|(all, attempt)| all.push(attempt));
             benchmark.dimensions.push(problem.dimension);
             benchmark.proven.push(problem.proven);
+            benchmark.cells.push(problem.cell);
         }
         Ok(benchmark)
+    }
+
+    /// The same over the problems of some sweep points only.
+    pub fn within(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.problems()).filter(|p| keep(self.cells[*p])).collect();
+        Self {
+            attempts: self.attempts.iter().map(|all| kept.iter().map(|p| all[*p].clone()).collect()).collect(),
+            dimensions: kept.iter().map(|p| self.dimensions[*p]).collect(),
+            proven: kept.iter().map(|p| self.proven[*p]).collect(),
+            cells: kept.iter().map(|p| self.cells[*p]).collect(),
+        }
+    }
+
+    /// The number of solvers.
+    pub fn solvers(&self) -> usize {
+        self.attempts.len()
     }
 
     /// The number of problems.
@@ -220,7 +241,7 @@ fn solved(study: &Study, cell: usize, trial: u64, records: &[&RunRecord]) -> Res
         attempts.push(attempt);
     }
     let dimension = feasible().find_map(|r| r.dimension()).unwrap_or(1).max(1);
-    Ok(Some(Solved { attempts, dimension, proven: bound.is_some() }))
+    Ok(Some(Solved { attempts, dimension, proven: bound.is_some(), cell }))
 }
 
 /// Efforts of nothing, which a logarithmic axis and a ratio do not know: one evaluation, or the shortest time.
@@ -277,6 +298,7 @@ mod tests {
             ],
             dimensions: vec![1, 3, 3],
             proven: vec![true, false, true],
+            cells: vec![0, 0, 1],
         }
     }
 
@@ -305,6 +327,11 @@ mod tests {
         let running = b.expected_running_time(0, bound, 0);
         assert_eq!(running, [(1.0, 15.0), (target(1), 16.0), (target(2), 38.0)]);
         assert_eq!(b.expected_running_time(1, bound, 0)[1], (target(1), 20.0));
+        // The first two problems alone.
+        let part = b.within(|cell| cell == 0);
+        assert_eq!((part.problems(), part.proven()), (2, 1));
+        assert_eq!(part.performance_profile(0, bound, 0, 1), [(1.0, 1.0)]);
+        assert_eq!(part.data_profile(1, bound, 1), [(4.0, 0.5)]);
     }
 
     #[test]

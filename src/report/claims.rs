@@ -45,6 +45,8 @@ pub struct Tested {
     pub expected: bool,
     /// Why.
     pub why: String,
+    /// Whether the verdict is what the config says in words, and no number of the run tests it.
+    pub in_words: bool,
 }
 
 /// Tests claims on a run.
@@ -131,6 +133,7 @@ impl<'a> Tester<'a> {
             verdict,
             expected: verdict == Verdict::Untested || (verdict == Verdict::Holds) == self.claim.holds,
             why: self.claim.why.clone().unwrap_or_default(),
+            in_words: matches!(self.claim.test, ClaimTest::Words),
         }
     }
 

@@ -169,6 +169,12 @@ impl Study {
         self.bounds[cell].get(&trial).copied()
     }
 
+    /// By trial of a cell that has a record: its tightest proven bound.
+    pub fn trial_bounds(&self, cell: usize) -> impl Iterator<Item = Option<f64>> {
+        let trials: BTreeSet<u64> = self.runs[cell].iter().flatten().map(|i| self.folder.records[*i].trial).collect();
+        trials.into_iter().map(move |trial| self.bound(cell, trial))
+    }
+
     /// The median over the compared trials of the tightest proven bounds; NaN where a trial has none.
     pub fn median_bound(&self, cell: usize) -> f64 {
         let trials = &self.cells[cell].compared;
