@@ -198,7 +198,7 @@ pub fn summarize(folder: &Path, words: &str, stopped: Option<String>) -> Result<
     print(&format!("{words}\n{}", write_pages(&study)?))
 }
 
-/// Writes the page and the figures of a run folder, and tells where they are.
+/// Writes the figures and the page of a run folder, and tells where they are.
 pub fn write_pages(study: &Study) -> Result<String> {
     // The page links to the figures that are there.
     let figures = report::draw_study(study)?.map_or(String::new(), |path| format!("\nfigures  {}", path.display()));
