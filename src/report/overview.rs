@@ -200,7 +200,11 @@ fn cards(study: &Study, all: &[Standing], claims: &[Tested], html: &mut String) 
         let tested = |v: Verdict| count(&|c| !c.in_words && c.verdict == v);
         let untested = count(&|c| c.in_words || c.verdict == Verdict::Untested);
         let head = format!("{} hold, {} do not", tested(Verdict::Holds), tested(Verdict::Fails));
-        cards.push(("What the paper says, tested here", head, format!("{untested} more are not tested by this run")));
+        cards.push((
+            "What the paper says, tested here",
+            head,
+            if untested == 0 { "all of them".into() } else { format!("{untested} more are not tested by this run") },
+        ));
     }
     html.push_str("<div class=\"cards\">");
     for (title, head, below) in cards {

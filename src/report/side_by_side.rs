@@ -42,7 +42,7 @@ fn page(first: &Study, second: &Study, found: &Comparison) -> String {
         let [a, b] = found.infeasible;
         let _ = write!(html, " Infeasible in the first alone: {a} pairs, in the second alone: {b}.");
     }
-    html.push_str("</p>\n<dl class=\"facts\">");
+    html.push_str("</p>\n<dl class=\"facts three\">");
     for (which, name, study) in [("First", &names[0], first), ("Second", &names[1], second)] {
         let environment = |key: &str| study.folder.environment.get(key).and_then(Value::as_str).unwrap_or("unknown");
         for (what, value) in [
@@ -57,7 +57,7 @@ fn page(first: &Study, second: &Study, found: &Comparison) -> String {
     changes(found, &mut html);
     html += &figure("differences", "");
     differences(found, &mut html);
-    let data = json(&payload(found));
+    let data = json(&payload(found, first.objective_quantity()));
     let _ = write!(
         html,
         "</main>\n<script type=\"application/json\" id=\"data\">{data}</script>\n<script>\n{CHART_SCRIPT}</script>\n\
@@ -113,8 +113,11 @@ fn differences(found: &Comparison, html: &mut String) {
             (f64::NAN, escape(&paired.quantity.axis(Scale::Linear))),
             (paired.before, text(paired.before)),
             (paired.after, text(paired.after)),
-            (d.mean, format!("{} ± {}", text(d.mean), text(d.standard_error))),
-            (d.median, format!("{} [{}]", text(d.median), range(d.lower_quartile, d.upper_quartile, ", "))),
+            (d.mean, format!("{}<small>± {}</small>", text(d.mean), text(d.standard_error))),
+            (
+                d.median,
+                format!("{}<small>[{}]</small>", text(d.median), range(d.lower_quartile, d.upper_quartile, ", ")),
+            ),
             (high - low, range(low, high, " to ")),
             (d.count as f64, d.count.to_string()),
         ];
@@ -146,9 +149,9 @@ fn shown(quantity: &Quantity, x: f64) -> String {
 }
 
 /// `{solvers, quantities: [{name, better, scales: [{name, axis}]}], paired: [{solver, quantity, pairs: [[first], [second]],
-/// SCALE: [5 %, lower quartile, median, upper quartile, 95 %, mean, standard error]}]}`, and the empty lists of a page
+/// SCALE: [5 %, lower quartile, median, upper quartile, 95 %, mean, standard error]}], objective}`, and the empty lists of a page
 /// without a sweep.
-fn payload(found: &Comparison) -> Value {
+fn payload(found: &Comparison, objective: Option<&Quantity>) -> Value {
     let mut solvers: Vec<&str> = Vec::new();
     let mut quantities: Vec<&Quantity> = Vec::new();
     let mut rows = Vec::new();
@@ -179,6 +182,7 @@ fn payload(found: &Comparison) -> Value {
         "solvers": solvers.iter().map(|label| json!({ "label": label })).collect::<Vec<_>>(),
         "quantities": quantities.iter().map(quantity).collect::<Vec<_>>(),
         "paired": rows,
+        "objective": quantities.iter().position(|q| Some(*q) == objective).unwrap_or(0),
         "axes": [], "cells": [], "figures": [], "files": [],
     })
 }

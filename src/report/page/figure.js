@@ -34,7 +34,6 @@ class Figure {
     this.part("controls").append(buttons);
     this.defaults = { ...this.state };
     if (this.asked.length) this.arrange("0");
-    this.part("files").append(...paperLinks(this.files));
   }
 
   // Shows the figure as an address asks: one of the config's by name, and controls that were changed.
@@ -203,6 +202,8 @@ class Figure {
     const nothing = filtered() ? "the filters leave nothing of it, or " + (caption.empty ?? NO_TRIAL) : caption.empty ?? NO_TRIAL;
     this.part("caption").textContent = empty ? "Nothing to draw here: " + nothing : caption.text;
     this.section.querySelector("h2").textContent = this.arranged?.title ?? this.title;
+    const own = this.files.filter((file) => !this.arranged || file.name === this.arranged.name);
+    this.part("files").replaceChildren(...paperLinks(own));
   }
 
   legend() {

@@ -118,6 +118,7 @@ const pages = (() => {
       f.open();
       f.chart.resize(680, 295);
     }
+    for (const reasons of document.querySelectorAll("details.trouble")) reasons.open = true;
     if (place().page === "run") run.print();
   }
 

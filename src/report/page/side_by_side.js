@@ -4,7 +4,7 @@
 figure("differences", "", "The differences, pair by pair", [], (f) => {
   const of = (s) => data.paired.find((p) => p.solver === s && String(p.quantity) === f.state.quantity);
   const names = { linear: "linear", dB: "decibels" };
-  f.choice("quantity", "Show", () => data.quantities.map((q, i) => [String(i), q.name]));
+  f.choice("quantity", "Show", () => data.quantities.map((q, i) => [String(i), q.name]), String(data.objective));
   f.choice("show", "as", () => [["difference", "second − first"], ["scatter", "second against first"]]);
   f.choice("scale", "in", () => data.quantities[f.state.quantity].scales.map((s) => [s.name, names[s.name]]));
   f.changed = (name) => name === "quantity" && (f.state.scale = undefined);
