@@ -222,7 +222,8 @@ impl<'a> Tester<'a> {
     fn lines(&self, along: &str) -> Vec<Vec<(f64, f64)>> {
         let Some((axis, key)) = self.study.swept(along) else { return Vec::new() };
         let position = |point: usize| key.numbers.as_ref().map_or(point as f64, |numbers| numbers[point]);
-        let (mut places, mut lines): (Vec<Vec<usize>>, Vec<Vec<(f64, f64)>>) = Default::default();
+        let mut places: Vec<Vec<usize>> = Vec::new();
+        let mut lines: Vec<Vec<(f64, f64)>> = Vec::new();
         for cell in self.cells() {
             let Some(y) = self.at(cell, self.solver) else { continue };
             let mut place = self.study.cells[cell].place.clone();
