@@ -32,7 +32,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let read = |path: &PathBuf| Ok::<_, crate::error::Error>(Study::new(RunFolder::read(path)?));
+    let read = |path: &PathBuf| Ok::<_, crate::error::Error>(Study::new(RunFolder::without_designs(path)?));
     let (first, second) = (read(&arguments.first)?, read(&arguments.second)?);
     let mut found = Comparison::of(&first, &second);
     let kept = |id: &str| {

@@ -28,6 +28,7 @@
 //!
 //! Cells and points are counted among those that the page shows.
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::{Map, Value, json};
 
 use super::benchmark::{Benchmark, Curve, EFFORTS, PROFILE_TARGETS, Reference, USUAL_TARGET, nearest_target, thinned};
@@ -132,10 +133,11 @@ fn quantity(q: &Quantity) -> Value {
     })
 }
 
-/// Every pair of a shown cell and a solver, in the order of the payload's lists.
-fn pairs(study: &Study, shown: &Shown) -> impl Iterator<Item = (usize, usize)> {
+/// Works on every pair of a shown cell and a solver, on all cores; the order is that of the payload's lists.
+fn for_pairs<T: Send>(study: &Study, shown: &Shown, work: impl Fn(usize, usize) -> T + Sync) -> Vec<T> {
     let solvers = study.solvers.len();
-    shown.cells.iter().flat_map(move |c| (0..solvers).map(move |s| (*c, s)))
+    let pairs = (0..shown.cells.len() * solvers).into_par_iter();
+    pairs.map(|at| work(shown.cells[at / solvers], at % solvers)).collect()
 }
 
 fn spreads(study: &Study, shown: &Shown) -> Value {
@@ -169,9 +171,7 @@ fn estimates(study: &Study, shown: &Shown) -> Value {
             let by_name: Map<String, Value> = estimators(study, quantity)
                 .into_iter()
                 .map(|name| {
-                    let rows: Vec<Value> = pairs(study, shown)
-                        .map(|(c, s)| row(estimated(study, quantity, &name, *reduction, c, s)))
-                        .collect();
+                    let rows = for_pairs(study, shown, |c, s| row(estimated(study, quantity, &name, *reduction, c, s)));
                     (name, rows.into())
                 })
                 .collect();
@@ -192,11 +192,15 @@ fn row(found: Option<MonteCarlo>) -> Value {
 }
 
 /// The rows of all quantities and reductions that have any, by cell and solver.
-fn by_quantity(study: &Study, shown: &Shown, row: impl Fn(&Quantity, Reduction, usize, usize) -> Value) -> Value {
+fn by_quantity(
+    study: &Study,
+    shown: &Shown,
+    row: impl Fn(&Quantity, Reduction, usize, usize) -> Value + Sync,
+) -> Value {
     let mut all = Map::new();
     for (index, quantity) in study.quantities.iter().enumerate() {
         for reduction in reductions(quantity) {
-            let rows: Vec<Value> = pairs(study, shown).map(|(c, s)| row(quantity, *reduction, c, s)).collect();
+            let rows = for_pairs(study, shown, |c, s| row(quantity, *reduction, c, s));
             if rows.iter().any(|r| !r.is_null()) {
                 all.insert(format!("{index}/{}", reduction.name()), rows.into());
             }
@@ -214,11 +218,10 @@ fn convergence(study: &Study, shown: &Shown) -> Result<Value> {
     // A curve has x and up to two bands of three numbers, against three kinds of effort.
     let numbers = if study.trials() > 1 { 21 } else { 9 };
     let points = (CONVERGENCE_NUMBERS / (numbers * count.max(1))).clamp(8, 160);
-    let mut curves = Vec::new();
-    for (cell, solver) in pairs(study, shown) {
+    let curve = |cell: usize, solver: usize| -> Result<Option<Value>> {
         let traces = Traces::read(study, cell, solver)?;
         if traces.count() == 0 {
-            continue;
+            return Ok(None);
         }
         let mut curve = Map::new();
         curve.insert("cell".into(), shown.cell(cell).into());
@@ -236,9 +239,10 @@ fn convergence(study: &Study, shown: &Shown) -> Result<Value> {
             }
             curve.insert(effort.name().into(), parts);
         }
-        curves.push(Value::Object(curve));
-    }
-    Ok(curves.into())
+        Ok(Some(Value::Object(curve)))
+    };
+    let curves: Result<Vec<Option<Value>>> = for_pairs(study, shown, curve).into_iter().collect();
+    Ok(curves?.into_iter().flatten().collect())
 }
 
 fn band(band: &Band, trials: usize, digits: usize) -> Value {
@@ -261,14 +265,12 @@ fn distributions(study: &Study, shown: &Shown) -> Value {
     let points = [161, 81, 41].into_iter().find(|n| *n <= share).unwrap_or(21);
     let mut all = Map::new();
     for (index, quantity) in study.quantities.iter().enumerate().filter(|(_, q)| drawn(q)) {
-        let rows: Vec<Value> = pairs(study, shown)
-            .map(|(c, s)| {
-                let Some(found) = Distribution::of(study, quantity, c, s, points) else { return Value::Null };
-                let short = |x: f64| rounded(x, 4);
-                let kept: Vec<Value> = found.values.iter().map(|x| short(*x)).collect();
-                json!([found.count, short(found.five_percent), short(found.median), kept])
-            })
-            .collect();
+        let rows = for_pairs(study, shown, |c, s| {
+            let Some(found) = Distribution::of(study, quantity, c, s, points) else { return Value::Null };
+            let short = |x: f64| rounded(x, 4);
+            let kept: Vec<Value> = found.values.iter().map(|x| short(*x)).collect();
+            json!([found.count, short(found.five_percent), short(found.median), kept])
+        });
         if rows.iter().any(|r| !r.is_null()) {
             all.insert(index.to_string(), rows.into());
         }

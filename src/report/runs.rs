@@ -124,7 +124,7 @@ fn detail(study: &Study, cell: usize, record: &RunRecord, design: Option<&Value>
     for (index, quantity) in study.quantities.iter().enumerate().filter(|(_, q)| !q.id.starts_with("run.")) {
         let entries = study.entries(quantity, record);
         if !entries.is_empty() && entries.len() <= ENTRIES {
-            let entries = entries.into_iter().map(|x| rounded(x, 6)).collect::<Vec<_>>();
+            let entries = entries.iter().map(|x| rounded(*x, 6)).collect::<Vec<_>>();
             metrics.insert(index.to_string(), entries.into());
         }
     }
