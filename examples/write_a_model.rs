@@ -49,7 +49,7 @@ impl Scenario for OfdmConfig {
         let gain = |n| streams.stream("subcarrier", n).complex_normal(self.user_snr).norm_sqr();
         let gain = (0..self.subcarriers as u64).map(gain).collect();
         let Self { spacing, echo_snr, transmit_power, range_crlb_limit, .. } = *self;
-        Ok(Ofdm::new(Instance { gain, spacing, echo_snr, transmit_power, range_crlb_limit }))
+        Ok(Ofdm::of(Instance { gain, spacing, echo_snr, transmit_power, range_crlb_limit }))
     }
 }
 inventory::submit! {
@@ -62,7 +62,7 @@ inventory::submit! {
         read_instance: |value| {
             let instance: Instance = serde_json::from_value(value.clone())
                 .map_err(|e| InputError::new("instance", e.to_string(), "the keys of the struct Instance"))?;
-            Ok(Ofdm::new(instance))
+            Ok(Ofdm::of(instance))
         },
     }
 }
@@ -84,7 +84,7 @@ struct Ofdm {
     metrics: Vec<MetricInfo>,
 }
 impl Ofdm {
-    fn new(instance: Instance) -> Arc<dyn SystemModel> {
+    fn of(instance: Instance) -> Arc<dyn SystemModel> {
         let scale = instance.transmit_power / instance.gain.len() as f64;
         let power = Block::new("power", &[instance.gain.len()], Domain::NonNegative, scale, "power of each subcarrier");
         let info = |id, unit, text| MetricInfo::new(id, unit, &[], text, "docs/write-a-model.md");

@@ -91,7 +91,7 @@ fn the_model_of_the_page_agrees_with_its_raw_echo_and_reaches_its_bound() {
     let validation = validate(&problem, &design, draws, &mut |_| true).expect("compared");
     assert!(validation.passed() && validation.bounds.len() == 1, "{validation:?}");
     let solver = GlobalSearch::default();
-    let bound = problem.structure().bound.as_ref().ok().expect("offered");
+    let bound = problem.structure().bound.as_ref().expect("offered");
     let outcome = Run::new(&solver, problem.clone(), RandomStream::solver(3, 0)).drive(&mut |_| ()).expect("it runs");
     let bound = bound().bound().expect("computed").expect("feasible").value;
     let rate = outcome.objective;
