@@ -64,6 +64,7 @@ inventory::submit! {
                 .map_err(|e| InputError::new("instance", e.to_string(), "the keys of the struct Instance"))?;
             Ok(Ofdm::of(instance))
         },
+        fit: None,
     }
 }
 

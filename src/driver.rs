@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::design::Design;
 use crate::error::{Error, InputError, Result};
-use crate::math::RandomStream;
+use crate::math::{RandomStream, settle};
 use crate::optimizer::{Budget, Cancel, Iterate, Optimizer, Step};
 use crate::problem::{Evaluation, Evaluator, FEASIBLE, Problem};
 use crate::structure::{Feasible, ProvenBound};
@@ -21,8 +21,9 @@ const UNDEFINED_STEPS: u64 = 100;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopRules {
-    /// Stop as `converged` when the best objective changes by at most this times max(1, |objective|) in `patience`
-    /// steps in a row.
+    /// Stop as `converged` when the best objective changes by at most this share of itself, an objective that is a logarithm
+    /// by at most this, in `patience` steps in a row. Units do not matter. An objective on its way to 0 has no share of
+    /// itself that is small: there `max_iterations` ends the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
     /// How many steps in a row may pass without progress (1 where only a tolerance is given). Without a tolerance,
@@ -218,6 +219,7 @@ impl Work<'_, '_> {
             let budget = Budget::new(self.run.cancel.clone(), deadline, evaluations);
             self.clock.start();
             let step = self.iterate.step(&budget);
+            settle();
             self.clock.stop();
             let step = step?;
             let current = self.record(iteration, observe)?;
@@ -270,11 +272,9 @@ impl Work<'_, '_> {
             return None;
         }
         let tolerance = self.rules.tolerance.unwrap_or(0.0);
-        let change = (current.objective - previous.objective).abs();
+        let change = self.run.problem.change(previous.objective, current.objective);
         let same_side = (current.violation <= FEASIBLE) == (previous.violation <= FEASIBLE);
-        let still = same_side
-            && change <= tolerance * current.objective.abs().max(1.0)
-            && previous.violation - current.violation <= tolerance;
+        let still = same_side && change <= tolerance && previous.violation - current.violation <= tolerance;
         *idle = if still { *idle + 1 } else { 0 };
         let patience = self.rules.patience.unwrap_or(1);
         if *idle < patience {

@@ -23,6 +23,7 @@ pub mod references;
 pub mod report;
 pub mod results;
 pub mod runner;
+pub mod samples;
 pub mod scenario;
 pub mod scenarios;
 mod shell;

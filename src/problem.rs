@@ -322,6 +322,14 @@ impl Problem {
         if self.logarithmic { distance } else { distance / objective.abs().max(1e-12) }
     }
 
+    /// By how much an objective changed, as tolerances measure it: relative to where it came to, absolute for logarithms. It
+    /// depends on no unit. Infinite where an objective that is no logarithm came to 0.
+    #[inline]
+    pub fn change(&self, from: f64, to: f64) -> f64 {
+        let distance = (to - from).abs();
+        if self.logarithmic || distance == 0.0 { distance } else { distance / to.abs() }
+    }
+
     /// An evaluator of this problem.
     pub fn evaluator(self: &Arc<Self>) -> Evaluator {
         Evaluator {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::math::Streams;
 use crate::model::SystemModel;
+use crate::samples::Fit;
 
 /// A system before its randomness is drawn: geometry, sizes, powers, fading.
 #[typetag::serde(tag = "type")]
@@ -34,6 +35,8 @@ pub struct ScenarioEntry {
     pub schema: fn() -> Schema,
     /// Reads the `instance` object of an instance file.
     pub read_instance: fn(&Value) -> Result<Arc<dyn SystemModel>>,
+    /// Fits an instance to draws of its channels, where the scenario knows how.
+    pub fit: Option<Fit>,
 }
 
 inventory::collect!(ScenarioEntry);

@@ -12,6 +12,7 @@ mod describe;
 mod draw;
 mod evaluate;
 mod export;
+mod fit;
 mod list;
 mod merge;
 mod music;
@@ -60,6 +61,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Solve(solve::Arguments),
     Draw(draw::Arguments),
+    Fit(fit::Arguments),
     Describe(describe::Arguments),
     Validate(validate::Arguments),
     Verify(verify::Arguments),
@@ -93,6 +95,7 @@ impl Command {
             Self::Evaluate(arguments) => evaluate::run(&arguments),
             Self::Solve(arguments) => solve::run(&arguments),
             Self::Draw(arguments) => draw::run(&arguments),
+            Self::Fit(arguments) => fit::run(&arguments),
             Self::Describe(arguments) => describe::run(&arguments),
             Self::Validate(arguments) => validate::run(&arguments),
             Self::Verify(arguments) => verify::run(&arguments),

@@ -204,7 +204,7 @@ fn errors(echoes: &Echoes, arguments: &Arguments, axes: (&[f64], &[f64]), scenar
     let entry = |(scan, sums): (&dyn Scan, &[[f64; 2]; 2])| {
         let mut figures =
             json!({ "on_grid_rad": root(sums[0]), "refined_rad": root(sums[1]), "trials": arguments.trials });
-        if let Some(truth) = scan.truth().filter(|_| energies.len() as u64 == arguments.trials) {
+        if let Some(truth) = scan.truth().filter(|_| scan.is_whole() && energies.len() as u64 == arguments.trials) {
             let unit = cramer_rao(scan, truth, 1.0);
             let share = energies.iter().map(|e| 1.0 / e).sum::<f64>() / trials;
             figures["cramer_rao_bound_rad"] = unit.iter().map(|b| number_json((b * share).sqrt())).collect();
@@ -242,7 +242,8 @@ fn rows(answer: &Value) -> Vec<Vec<String>> {
         row.push(scan["peaks_within_3_dB"].to_string());
         if with_errors {
             let errors = &answer["errors"][name];
-            row.extend([degrees(&errors["refined_rad"]), degrees(&errors["cramer_rao_bound_rad"])]);
+            let bound = &errors["cramer_rao_bound_rad"];
+            row.extend([degrees(&errors["refined_rad"]), if bound.is_null() { "none".into() } else { degrees(bound) }]);
         }
         rows.push(row);
     }

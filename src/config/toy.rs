@@ -75,6 +75,7 @@ inventory::submit! {
             fields.finish()?;
             Ok(model(gains, power))
         },
+        fit: None,
     }
 }
 

@@ -23,6 +23,11 @@ pub trait Scan: Send + Sync {
     /// The true angles, where they are known.
     fn truth(&self) -> Option<[f64; 2]>;
 
+    /// Whether the response is all that the receiver hears. Where it is not, the bound of the response is none on the errors.
+    fn is_whole(&self) -> bool {
+        true
+    }
+
     /// The response u itself.
     fn response(&self, azimuth: f64, elevation: f64) -> Vec<Complex<f64>>;
 

@@ -10,7 +10,8 @@ use crate::optimizer::Budget;
 use crate::problem::{Evaluation, Evaluator, Problem};
 use crate::structure::Incremental;
 
-/// Rounding of an incremental state may feign improvements, but none as large as this (relative, absolute below 1).
+/// Rounding may feign improvements, but none as large as this: relative, and absolute below 1 for an incremental state,
+/// whose errors add up.
 const ROUNDING: f64 = 1e-12;
 
 /// A coordinate that takes levels from 0, `step` apart.
@@ -150,11 +151,20 @@ impl DiscreteSearch {
         };
     }
 
+    /// How far apart two objectives are, as rounding is measured.
+    #[inline]
+    fn step(&self, new: &Evaluation, old: &Evaluation) -> f64 {
+        match self.judge {
+            Judge::Incremental(_) => (new.objective - old.objective).abs() / old.objective.abs().max(1.0),
+            Judge::Whole(_) => self.problem.change(new.objective, old.objective),
+        }
+    }
+
     /// Whether a value is better than another by more than rounding.
     #[inline]
     pub(crate) fn improves(&self, new: &Evaluation, old: &Evaluation) -> bool {
         self.problem.better(new, old)
-            && ((new.objective - old.objective).abs() > ROUNDING * old.objective.abs().max(1.0)
+            && (self.step(new, old) > ROUNDING
                 || (new.violation - old.violation).abs() > ROUNDING
                 || !old.objective.is_finite())
     }

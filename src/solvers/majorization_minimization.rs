@@ -212,10 +212,10 @@ impl Jumps {
     /// How a step went. In exact arithmetic a jump is never worse: where it is not better, it is as good or the
     /// surrogate is wrong.
     fn end(&self, taken: bool) -> Step {
-        let change = (self.last.objective - self.value.objective).abs();
+        let change = self.problem.change(self.last.objective, self.value.objective);
         if taken {
             Step::Advanced
-        } else if self.value.feasible() && change <= NEGLIGIBLE * self.value.objective.abs().max(1.0) {
+        } else if self.value.feasible() && change <= NEGLIGIBLE {
             Step::Converged
         } else {
             Step::Stuck("the surrogate's maximizer is no better".into())

@@ -134,7 +134,7 @@ impl Iterate for Approximation {
     fn step(&mut self, budget: &Budget) -> Result<Step> {
         self.surrogate.at(&self.current)?;
         let solution = self.surrogate.program().solve()?;
-        let promised = self.problem.direction().sign() * (solution.objective - self.value.objective);
+        let promised = solution.objective;
         let status = solution.status;
         if matches!(status, Status::Infeasible | Status::Unbounded) || solution.x.iter().any(|x| !x.is_finite()) {
             return Ok(Step::Stuck(format!("the surrogate is {}", status.describe())));
@@ -166,7 +166,9 @@ impl Iterate for Approximation {
         if self.refine() {
             return Ok(Step::Advanced);
         }
-        Ok(if self.value.feasible() && promised <= NEGLIGIBLE * self.value.objective.abs().max(1.0) {
+        let before = self.value.objective;
+        let no_better = self.problem.direction().sign() * (promised - before) <= 0.0;
+        Ok(if self.value.feasible() && (no_better || self.problem.change(promised, before) <= NEGLIGIBLE) {
             Step::Converged
         } else {
             Step::Stuck(format!(

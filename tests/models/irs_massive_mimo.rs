@@ -303,3 +303,145 @@ fn bounds_hold_above_many_ascents_and_their_certificates_verify() {
         assert!(tampered > verified * (1.0 + 1e-9));
     }
 }
+
+/// Snapshots of a response: `u x_t` with so much energy in all, and noise of power 1.
+fn heard(response: &[Complex<f64>], energy: f64, draws: &mut RandomStream) -> (Vec<Complex<f64>>, f64) {
+    let sent: Vec<_> = (0..24).map(|_| draws.complex_normal(energy / 24.0)).collect();
+    let clean: Vec<_> = response.iter().flat_map(|u| sent.iter().map(move |x| u * x)).collect();
+    let noisy = clean.into_iter().map(|y| y + draws.complex_normal(1.0)).collect();
+    (noisy, sent.iter().map(Complex::norm_sqr).sum())
+}
+
+/// Root mean square errors of MUSIC's refined peak from the truth on, and the roots of the mean bounds.
+fn errors(scan: &dyn isacopt::radio::music::Scan, energy: f64, trials: u64) -> [[f64; 2]; 2] {
+    use isacopt::radio::music::{Peak, cramer_rao, refine, signal_vector};
+    let truth = scan.truth().unwrap();
+    let response = scan.response(truth[0], truth[1]);
+    let mut sums = [[0.0; 2]; 2];
+    for trial in 0..trials {
+        let mut draws = RandomStream::keyed(6, "test", "errors of music", 0, trial);
+        let (snapshots, sent) = heard(&response, energy, &mut draws);
+        let signal = signal_vector(&snapshots, response.len()).unwrap();
+        let found = refine(scan, &signal, Peak { angles: truth, value: 0.0 }, 0.02);
+        let bound = cramer_rao(scan, truth, sent);
+        for i in 0..2 {
+            sums[0][i] += (found.angles[i] - truth[i]).powi(2);
+            sums[1][i] += bound[i];
+        }
+    }
+    sums.map(|sum| sum.map(|s| (s / trials as f64).sqrt()))
+}
+
+/// Away from the aligned phases both scans' angles have bounds, and MUSIC reaches them. The surface's angles enter by the
+/// scalar s alone: their information is that of its two derivatives, and vanishes with the sine of the angle between them.
+#[test]
+fn music_reaches_the_bounds_where_they_are_finite() {
+    let (file, instance) = case("c16_music_aligned.json");
+    let model = IrsMassiveMimo::new(instance.clone()).unwrap();
+    let mut random = RandomStream::keyed(2, "test", "phases", 0, 0);
+    let mut design = model.read_design(&file.designs["theta"], "designs").unwrap();
+    design.iter_mut().for_each(|phase| *phase = std::f64::consts::TAU * random.uniform());
+    let echoes = model.echoes(&design).unwrap();
+    // The weaker of the two echoes is 60 dB above the noise.
+    let system = model.system();
+    let reflected = instance.target_reflection_irs.norm() * system.los_scale;
+    let energy = 1e6 / reflected.powi(2) / 30.0;
+    for scan in &echoes.scans[..2] {
+        let [found, bound] = errors(scan.as_ref(), energy, 200);
+        for i in 0..2 {
+            // The ratio's standard deviation is about 0.05.
+            let ratio = found[i] / bound[i];
+            assert!((0.8..1.25).contains(&ratio), "{} {i}: {} beside {}", scan.name(), found[i], bound[i]);
+        }
+    }
+    // s and its derivatives, written out element by element.
+    let [azimuth, elevation] = echoes.scans[1].truth().unwrap();
+    let scalar = |azimuth: f64, elevation: f64| -> Complex<f64> {
+        let at = isacopt::scenarios::irs_massive_mimo::Direction { azimuth, elevation };
+        let q = instance.irs_array.steering_vector(at, instance.steering_convention);
+        let pairs = q.iter().zip(&system.irs_steering).zip(design.iter());
+        pairs.map(|((q, a), phase)| a.conj() * Complex::cis(*phase) * q).sum()
+    };
+    let h = 1e-5;
+    let slopes = [
+        (scalar(azimuth + h, elevation) - scalar(azimuth - h, elevation)) / (2.0 * h),
+        (scalar(azimuth, elevation + h) - scalar(azimuth, elevation - h)) / (2.0 * h),
+    ];
+    let u = echoes.scans[1].response(azimuth, elevation);
+    let along: Complex<f64> = u.iter().zip(&system.steering).map(|(u, a)| u.conj() * a).sum();
+    let norm: f64 = u.iter().map(Complex::norm_sqr).sum();
+    let beside = system.steering.len() as f64 - along.norm_sqr() / norm;
+    let sine = (slopes[0].conj() * slopes[1]).im;
+    let bounds = isacopt::radio::music::cramer_rao(echoes.scans[1].as_ref(), [azimuth, elevation], energy);
+    for i in 0..2 {
+        let by_hand = slopes[1 - i].norm_sqr() / (2.0 * energy * reflected.powi(2) * beside * sine * sine);
+        assert!((bounds[i] / by_hand - 1.0).abs() < 1e-6, "{i}: {} {by_hand}", bounds[i]);
+    }
+}
+
+/// With aligned phases both derivatives of s are imaginary multiples of s: no sine, no bound. One combination of the angles
+/// turns s and is found as elsewhere; across it the curvature of |s| is all there is, and errors fall with the fourth root of
+/// the energy.
+#[test]
+fn aligned_phases_leave_the_surfaces_angles_without_a_bound() {
+    let (_, instance) = case("c16_music_aligned.json");
+    let model = IrsMassiveMimo::new(instance.clone()).unwrap();
+    let design = model.start("sensing_aligned").unwrap().unwrap();
+    let echoes = model.echoes(&design).unwrap();
+    let reflected = instance.target_reflection_irs.norm() * model.system().los_scale * 24.0;
+    let energy = 1e4 / reflected.powi(2) / 30.0;
+    let errors = [1.0, 1e4].map(|more| errors(echoes.scans[1].as_ref(), more * energy, 60));
+    assert!(errors.iter().all(|[_, bound]| bound.iter().all(|b| b.is_infinite())), "{errors:?}");
+    let [few, many] = errors.map(|[found, _]| found[0].hypot(found[1]));
+    // Ten times smaller by the fourth root, a hundred times by the root.
+    assert!(few.is_finite() && (5.0..20.0).contains(&(few / many)), "{few} {many}");
+    // The base station's angles have theirs, and reach it.
+    let [found, bound] = self::errors(echoes.scans[0].as_ref(), energy, 200);
+    assert!((0..2).all(|i| (0.8..1.25).contains(&(found[i] / bound[i]))), "{found:?} {bound:?}");
+}
+
+/// A line of sight measured in place of the formula: written out, its scans are the formula's; any other one's are those of
+/// the responses themselves, and tell more than one scalar of the surface's angles.
+#[test]
+fn measured_lines_of_sight_are_scanned_as_they_are() {
+    use isacopt::radio::music::{cramer_rao, signal_vector};
+    let (_, instance) = case("c16_music_aligned.json");
+    let formula = IrsMassiveMimo::new(instance.clone()).unwrap();
+    let written = IrsMassiveMimo::new(written_out(&formula)).unwrap();
+    let mut other = instance;
+    measured_anew(&mut other);
+    let other = IrsMassiveMimo::new(other).unwrap();
+    let design = formula.start("sensing_aligned").unwrap().unwrap();
+    let mut random = RandomStream::keyed(3, "test", "signal", 0, 0);
+    let any: Vec<_> = (0..30 * 4).map(|_| random.complex_normal(1.0)).collect();
+    let signal = signal_vector(&any, 30).unwrap();
+    let [formula, written, other] = [&formula, &written, &other].map(|model| model.echoes(&design).unwrap());
+    let pairs = |echoes: &isacopt::radio::music::Echoes, scan: usize| {
+        let mut pairs = vec![(0.0, 0.0); 3];
+        echoes.scans[scan].against(&signal)(0.4, &[-0.3, 0.2, 1.1], &mut pairs);
+        pairs
+    };
+    for scan in 0..3 {
+        for (a, b) in pairs(&formula, scan).iter().zip(pairs(&written, scan)) {
+            assert!((a.0 - b.0).abs() < 1e-10 * b.0 && (a.1 - b.1).abs() < 1e-10 * b.0, "{scan}: {a:?} {b:?}");
+        }
+        for (elevation, (norm, captured)) in [-0.3, 0.2, 1.1].into_iter().zip(pairs(&other, scan)) {
+            let u = other.scans[scan].response(0.4, elevation);
+            let own: f64 = u.iter().map(Complex::norm_sqr).sum();
+            let seen: Complex<f64> = u.iter().zip(&signal).map(|(u, e)| e.conj() * u).sum();
+            assert!((norm - own).abs() < 1e-10 * own && (captured - seen.norm_sqr()).abs() < 1e-10 * own, "{scan}");
+        }
+    }
+    // The echo of the simulation has that direction, too: without noise its snapshots are multiples of the response.
+    let truth = other.scans[1].truth().unwrap();
+    assert!(cramer_rao(formula.scans[1].as_ref(), truth, 1.0).iter().all(|b| b.is_infinite()));
+    assert!(cramer_rao(other.scans[1].as_ref(), truth, 1.0).iter().all(|b| b.is_finite()));
+    let mut draws = RandomStream::keyed(4, "test", "echo", 0, 0);
+    let snapshots = (other.snapshots)(&mut draws).unwrap();
+    let signal = signal_vector(&snapshots.values, 30).unwrap();
+    let u = other.scans[0].response(other.scans[0].truth().unwrap()[0], other.scans[0].truth().unwrap()[1]);
+    let norm: f64 = u.iter().map(Complex::norm_sqr).sum();
+    let seen: Complex<f64> = u.iter().zip(&signal).map(|(u, e)| e.conj() * u).sum();
+    let outside = 1.0 - seen.norm_sqr() / norm;
+    assert!(outside < 3.0 * 30.0 / (snapshots.energy.unwrap() * norm), "{outside}");
+}

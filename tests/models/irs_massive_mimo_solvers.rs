@@ -151,6 +151,50 @@ fn the_conic_step_and_the_closed_form_agree() {
     }
 }
 
+/// Channels 120 dB weaker, by a power of two: the gains are all smaller by that factor, and no solver does anything else.
+#[test]
+fn the_unit_of_the_gains_changes_no_trace() {
+    let (file, instance) = case("c10_unconstrained_optimum.json");
+    let factor = 2f64.powi(-40);
+    let mut weak = instance.clone();
+    let fadings = [&mut weak.fading_user_base_station, &mut weak.fading_user_irs];
+    fadings.into_iter().flatten().for_each(|fading| *fading *= factor);
+    let (strong, weak) = (of(instance), of(weak));
+    let start = strong.model().read_design(&file["designs"]["random"], "designs").unwrap();
+    // Closed forms are the same to the bit; a conic solver and a logarithm round differently.
+    let solvers: [(&dyn Optimizer, f64); 4] = [
+        (&MajorizationMinimization::default(), 0.0),
+        (&plain(), 0.0),
+        (&Sca::default(), 1e-9),
+        (&Manifold::default(), 1e-9),
+    ];
+    for (solver, rounding) in solvers {
+        let rules = || StopRules { max_iterations: Some(60), ..StopRules::default() };
+        let (one, trace) = recorded(solver, &strong, Some(&start), rules());
+        let (other, weak_trace) = recorded(solver, &weak, Some(&start), rules());
+        assert_eq!(one.status, other.status, "{solver:?}");
+        let most = if rounding > 0.0 { 2 } else { 0 };
+        assert!(trace.len().abs_diff(weak_trace.len()) <= most, "{solver:?}: {} {}", trace.len(), weak_trace.len());
+        assert!(trace.len() > 10, "{solver:?}: {}", one.reason);
+        for (a, b) in trace.iter().zip(&weak_trace) {
+            let off = (a.objective * factor / b.objective - 1.0).abs();
+            assert!(off <= rounding, "{solver:?}, iteration {}: off by {off}", a.iteration);
+        }
+        if rounding == 0.0 {
+            assert_eq!(one.design, other.design, "{solver:?}");
+        }
+    }
+    // Stopped by its own rule, it stopped where it should: a fresh run gains nothing more that counts.
+    let (done, _) = recorded(&MajorizationMinimization::default(), &weak, Some(&start), StopRules::default());
+    let (further, _) = recorded(
+        &plain(),
+        &weak,
+        done.design.as_ref(),
+        StopRules { max_iterations: Some(100), tolerance: Some(0.0), ..StopRules::default() },
+    );
+    assert!(further.objective <= done.objective * (1.0 + 1e-6), "{} {}", done.objective, further.objective);
+}
+
 /// The largest echo gain in closed form: just above it infeasible before any iteration, just below it not.
 #[test]
 fn limits_out_of_reach_are_proven_before_iterating() {

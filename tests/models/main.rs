@@ -9,6 +9,7 @@ mod cell_free_ground_truth;
 mod discrete_solvers;
 mod global_search;
 mod irs_massive_mimo;
+mod irs_massive_mimo_fit;
 mod irs_massive_mimo_solvers;
 mod irs_no_isac;
 mod monostatic_exact;

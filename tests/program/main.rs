@@ -10,6 +10,7 @@ mod cases;
 mod documentation;
 mod figure_configs;
 mod figures;
+mod fit;
 mod interchange;
 mod plugin_libraries;
 mod plugins;

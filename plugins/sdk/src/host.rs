@@ -38,6 +38,11 @@ pub enum Domain {
         /// How many levels there are.
         levels: u32,
     },
+    /// A phase in radians on an even grid: `0, 2 pi / levels, ..., 2 pi (levels - 1) / levels`.
+    QuantizedPhase {
+        /// How many levels there are.
+        levels: u32,
+    },
     /// Complex, as (re, im).
     Complex,
     /// Complex Hermitian positive semidefinite: the diagonal, then the upper triangle as (re, im) times sqrt(2).
@@ -75,6 +80,7 @@ pub(crate) unsafe fn block(blocks: *const abi::Block, size: usize, index: usize)
         abi::DOMAIN_BOX => Domain::Box { lower: limits(raw.lower), upper: limits(raw.upper) },
         abi::DOMAIN_PHASE => Domain::Phase,
         abi::DOMAIN_LEVEL => Domain::Level { levels: raw.levels },
+        abi::DOMAIN_QUANTIZED_PHASE => Domain::QuantizedPhase { levels: raw.levels },
         abi::DOMAIN_COMPLEX => Domain::Complex,
         abi::DOMAIN_HERMITIAN => Domain::Hermitian,
         _ => Domain::Other,
@@ -310,6 +316,43 @@ impl<'a> Host<'a> {
                 let sign = self.problem.direction();
                 sign * a.objective > sign * b.objective || b.objective.is_nan() && !a.objective.is_nan()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_block_is_read_as_what_it_is() {
+        let kinds = [
+            (abi::DOMAIN_NON_NEGATIVE, Domain::NonNegative),
+            (abi::DOMAIN_PHASE, Domain::Phase),
+            (abi::DOMAIN_LEVEL, Domain::Level { levels: 8 }),
+            (abi::DOMAIN_QUANTIZED_PHASE, Domain::QuantizedPhase { levels: 8 }),
+            (abi::DOMAIN_COMPLEX, Domain::Complex),
+            (abi::DOMAIN_HERMITIAN, Domain::Hermitian),
+            (4711, Domain::Other),
+        ];
+        let (name, shape) = ("x", [3]);
+        for (domain, expected) in kinds {
+            let raw = abi::Block {
+                name: abi::Text { data: name.as_ptr(), length: name.len() },
+                offset: 2,
+                coordinates: 3,
+                shape: shape.as_ptr(),
+                dimensions: 1,
+                domain,
+                levels: 8,
+                fixed: 0,
+                reserved: 0,
+                scale: 1.0,
+                lower: std::ptr::null(),
+                upper: std::ptr::null(),
+            };
+            let read = unsafe { block(&raw, size_of::<abi::Block>(), 0) };
+            assert_eq!((read.domain, read.range, read.name.as_str()), (expected, 2..5, "x"));
         }
     }
 }

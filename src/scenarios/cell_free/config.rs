@@ -276,5 +276,6 @@ inventory::submit! {
         default: || Box::new(CellFreeConfig::default()),
         schema: || schemars::schema_for!(CellFreeConfig),
         read_instance: |value| Ok(Arc::new(CellFree::new(Instance::from_json(value)?))),
+        fit: None,
     }
 }

@@ -259,5 +259,6 @@ inventory::submit! {
         default: || Box::new(IrsMassiveMimoConfig::default()),
         schema: || schemars::schema_for!(IrsMassiveMimoConfig),
         read_instance: |value| Ok(Arc::new(IrsMassiveMimo::new(Instance::from_json(value)?)?)),
+        fit: Some(super::fit::fit),
     }
 }

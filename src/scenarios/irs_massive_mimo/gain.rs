@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use faer::Mat;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, ColMut, ColRef, Mat, Par};
 use num_complex::Complex;
 
 use super::correlation::{Correlation, FAST};
@@ -68,10 +69,9 @@ impl Gains {
     pub fn apply(&self, form: usize, x: &[Complex<f64>], out: &mut [Complex<f64>]) {
         match &self.forms[form] {
             Form::Dense(matrix) => {
-                out.fill(Complex::default());
-                for (j, x) in x.iter().enumerate() {
-                    out.iter_mut().zip(matrix.col(j).iter()).for_each(|(o, q)| *o += q * x);
-                }
+                let (x, out) = (ColRef::from_slice(x), ColMut::from_slice_mut(out));
+                let one = Complex::new(1.0, 0.0);
+                matmul(out.as_mat_mut(), Accum::Replace, matrix.as_ref(), x.as_mat(), one, Par::Seq);
             }
             Form::Lags(matrix, None) => matrix.apply(x, out),
             Form::Lags(matrix, Some(amplitude)) => {
@@ -125,10 +125,10 @@ fn shared_form(system: &System, trace: f64) -> Form {
     let scatter = system.scatter_scale * trace;
     let a = &system.irs_steering;
     let amplitudes = &system.instance.irs_amplitude;
-    if let (Correlation::Lags { array, lags, .. }, true) = (&system.irs, n >= FAST) {
-        let at = |a: isize, b: isize| a.unsigned_abs() + array.rows * b.unsigned_abs();
+    if let (Correlation::Lags(lags), true) = (&system.irs, n >= FAST) {
+        let array = lags.array();
         let lag = |row: isize, column: isize| {
-            let r = lags[at(row, column)];
+            let r = lags.at(row.unsigned_abs(), column.unsigned_abs());
             // a_I at the lag, by the entries along each axis: a[0] = 1.
             let along = |step: isize, stride: usize| {
                 let z = a[step.unsigned_abs() * stride];
@@ -136,7 +136,7 @@ fn shared_form(system: &System, trace: f64) -> Form {
             };
             (along(row, 1) * along(column, array.rows) * los + r * scatter) * r
         };
-        return Form::Lags(Arc::new(Toeplitz::new(*array, lag)), amplitudes.clone());
+        return Form::Lags(Arc::new(Toeplitz::new(array, lag)), amplitudes.clone());
     }
     let amplitude = |n: usize| amplitudes.as_ref().map_or(1.0, |a| a[n]);
     Form::Dense(Mat::from_fn(n, n, |i, j| {

@@ -14,6 +14,7 @@ use num_complex::Complex;
 use super::figures::Traces;
 use super::system::{General, System};
 use crate::error::{Error, Result};
+use crate::math::settle;
 
 type Matrix = Mat<Complex<f64>>;
 
@@ -55,6 +56,7 @@ pub fn covariance(system: &System, general: &General, theta: &[Complex<f64>], us
     let g = &general.irs_user[user];
     let b = Mat::from_fn(n, n, |i, j| theta[i] * g[(i, j)] * theta[j].conj());
     let reflected = &general.los * &b * general.los.adjoint();
+    settle();
     let scatter = trace_of_product(&general.irs, &b).re * system.scatter_scale;
     let m = reflected.nrows();
     let c = Mat::from_fn(m, m, |i, j| {
@@ -89,6 +91,7 @@ pub fn traces(system: &System, general: &General, theta: &[Complex<f64>], rates:
         let factor = factor.map_err(|_| Error::Numerical(format!("the covariance of user {j}'s pilot is singular")))?;
         // C and (xi C + I)^-1 commute.
         let filter = factor.solve(c);
+        settle();
         let filter = Mat::from_fn(m, m, |i, l| 0.5 * xi.sqrt() * (filter[(i, l)] + filter[(l, i)].conj()));
         let estimate = &filter * c;
         let estimate = Mat::from_fn(m, m, |i, l| 0.5 * xi.sqrt() * (estimate[(i, l)] + estimate[(l, i)].conj()));
@@ -96,9 +99,11 @@ pub fn traces(system: &System, general: &General, theta: &[Complex<f64>], rates:
         out.echo[j] = form(c, &u);
         out.echo_estimate[j] = form(&estimate, &u);
         let spread = &general.base_station * &filter;
+        settle();
         let scatter = (0..m).map(|i| spread[(i, i)].re).sum::<f64>() * system.scatter_scale;
         // Hb^H C_j Hb B_j R_I.
         let seen = general.los.adjoint() * &filter * &general.los * b * &general.irs;
+        settle();
         for k in 0..users {
             out.overlap[k * users + j] = trace_of_product(&parts[k].0, &estimate).re;
             let line = trace_of_product(&parts[k].1, &seen).re;

@@ -27,7 +27,7 @@ use super::rank_one;
 use super::scalars::{Scalars, Scratch};
 use super::system::{RankOne, Statistics, System};
 use crate::design::Design;
-use crate::math::{Dual, Real};
+use crate::math::{Dual, Real, settle};
 use crate::metric::Direction;
 use crate::problem::{Limit, Objective, ProblemSpec};
 use crate::structure::{Gradient, Offer, Refusal};
@@ -209,6 +209,7 @@ impl Derivatives {
         let product = |a: &Mat<Complex<f64>>| {
             let mut out = Mat::zeros(n, n);
             matmul(out.as_mut(), Accum::Replace, a.as_ref(), full.as_ref(), one, Par::Seq);
+            settle();
             out
         };
         let g = product(&Mat::from_fn(n, n, |i, j| full[(i, j)] * theta[j]));

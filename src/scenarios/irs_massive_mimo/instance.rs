@@ -89,19 +89,22 @@ impl Instance {
         self.fading_user_base_station.len()
     }
 
+    /// Reads an array of the `instance` object.
+    pub(super) fn read_array(fields: &Fields, key: &'static str) -> Result<PlanarArray> {
+        let object = fields.object(key)?;
+        let (rows, columns) = (object.integer("rows", 1)?, object.integer("columns", 1)?);
+        let spacing_wavelengths = object.number("spacing_wavelengths", Number::Positive)?;
+        object.finish()?;
+        if rows.saturating_mul(columns) > 1 << 20 {
+            return Err(fields.mistake(key, format!("{rows} x {columns}"), "at most 2^20 elements"));
+        }
+        Ok(PlanarArray { rows: rows as usize, columns: columns as usize, spacing_wavelengths })
+    }
+
     /// Reads the `instance` object of an instance file.
     pub fn from_json(value: &Value) -> Result<Self> {
         let fields = Fields::new(value, "instance")?;
-        let array = |key| -> Result<PlanarArray> {
-            let object = fields.object(key)?;
-            let (rows, columns) = (object.integer("rows", 1)?, object.integer("columns", 1)?);
-            let spacing_wavelengths = object.number("spacing_wavelengths", Number::Positive)?;
-            object.finish()?;
-            if rows.saturating_mul(columns) > 1 << 20 {
-                return Err(fields.mistake(key, format!("{rows} x {columns}"), "at most 2^20 elements"));
-            }
-            Ok(PlanarArray { rows: rows as usize, columns: columns as usize, spacing_wavelengths })
-        };
+        let array = |key| Self::read_array(&fields, key);
         let (base_station_array, irs_array) = (array("base_station_array")?, array("irs_array")?);
         let (m, n) = (base_station_array.len(), irs_array.len());
         let fading_user_base_station = fields.vector("fading_user_base_station", Number::NonNegative)?;
@@ -147,11 +150,10 @@ impl Instance {
             irs_user_covariance: covariance("irs_user_covariance", &[users, n, n])?,
             irs_base_station_los: matrix("irs_base_station_los", &[m, n])?,
         };
-        let convention = [("H", SteeringConvention::H), ("T", SteeringConvention::T)];
         let instance = Self {
             base_station_array,
             irs_array,
-            steering_convention: fields.choice("steering_convention", &convention)?,
+            steering_convention: fields.choice("steering_convention", &SteeringConvention::CHOICES)?,
             base_station_element_area: area("base_station_element_area")?,
             irs_element_area: area("irs_element_area")?,
             fading_user_irs: match fields.optional_array("fading_user_irs", &[users], Number::NonNegative)? {

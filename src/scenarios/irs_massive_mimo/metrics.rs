@@ -3,6 +3,7 @@
 use num_complex::Complex;
 
 use super::figures::{Figures, Traces};
+use super::offers::Known;
 use super::scalars::{Scalars, Scratch as PhaseScratch};
 use super::system::{Statistics, System};
 use super::{general, rank_one};
@@ -52,6 +53,7 @@ pub(super) fn infos(users: usize) -> Vec<MetricInfo> {
 pub(super) struct Scratch {
     phases: PhaseScratch,
     theta: Vec<Complex<f64>>,
+    image: Vec<Complex<f64>>,
     traces: Traces,
     figures: Figures,
 }
@@ -61,6 +63,7 @@ impl Scratch {
         Self {
             phases: PhaseScratch::new(system.elements()),
             theta: vec![Complex::default(); system.elements()],
+            image: vec![Complex::default(); system.elements()],
             traces: Traces::new(system.users()),
             figures: Figures::new(system.users()),
         }
@@ -79,17 +82,11 @@ fn beyond_gains(wanted: MetricSet) -> bool {
     wanted.iter().any(|i| i > index::SENSING_GAIN)
 }
 
-/// All figures of a phase vector.
+/// All figures of a phase vector; without `rates` only gains and echo need be of use.
 pub(super) fn figures<'a>(system: &System, phases: &[f64], rates: bool, work: &'a mut Scratch) -> Result<&'a Figures> {
     match &system.statistics {
         Statistics::RankOne(basis) => {
-            let scalars = Scalars::of(system, phases, rates, &mut work.phases);
-            if !rates {
-                rank_one::gains(system, basis, &scalars, &mut work.traces);
-                work.figures.gain.copy_from_slice(&work.traces.gain);
-                work.figures.sensing_gain = work.traces.sensing_gain;
-                return Ok(&work.figures);
-            }
+            let scalars = Scalars::of(system, phases, true, &mut work.phases);
             rank_one::traces(system, basis, &scalars, &mut work.traces);
         }
         Statistics::General(full) => {
@@ -108,17 +105,43 @@ pub(super) fn traces(system: &System, phases: &[f64]) -> Result<Traces> {
     Ok(work.traces)
 }
 
+/// The average gains and the echo's gain alone, where the users share one form: `O(N²)`, large arrays `O(N log N)`.
+fn gains(known: &Known, phases: &[f64], wanted: MetricSet, work: &mut Scratch, out: &mut MetricValues) {
+    work.theta.iter_mut().zip(phases).for_each(|(t, phase)| *t = Complex::cis(*phase));
+    if wanted.contains(index::GAIN) || wanted.contains(index::MIN_GAIN) {
+        let forms = known.gains();
+        forms.apply(0, &work.theta, &mut work.image);
+        let value: f64 = work.theta.iter().zip(&work.image).map(|(t, q)| (t.conj() * q).re).sum();
+        let gains = out.slot(index::GAIN);
+        gains.iter_mut().enumerate().for_each(|(k, gain)| *gain = forms.gain(k, value));
+        let least = least(gains);
+        out.set(index::MIN_GAIN, least);
+    }
+    if wanted.contains(index::SENSING_GAIN) {
+        let s = known.echo.weights.iter().zip(&work.theta).map(|(b, t)| b * t).sum();
+        out.set(index::SENSING_GAIN, known.echo.gain(s));
+    }
+}
+
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
 /// Writes the wanted metrics of a phase vector.
 pub(super) fn evaluate(
-    system: &System,
+    known: &Known,
     phases: &[f64],
     wanted: MetricSet,
     work: &mut Scratch,
     out: &mut MetricValues,
 ) -> Result<()> {
+    let system = &known.system;
     let rates = beyond_gains(wanted);
+    if !rates && matches!(system.statistics, Statistics::RankOne(_)) {
+        gains(known, phases, wanted, work, out);
+        return Ok(());
+    }
     let figures = figures(system, phases, rates, work)?;
-    let least = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
     out.slot(index::GAIN).copy_from_slice(&figures.gain);
     out.set(index::MIN_GAIN, least(&figures.gain));
     out.set(index::SENSING_GAIN, figures.sensing_gain);

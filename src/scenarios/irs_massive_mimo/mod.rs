@@ -4,11 +4,13 @@
 
 mod baselines;
 mod bound;
+mod channels;
 mod config;
 mod correlation;
 mod echo;
 mod feasibility;
 mod figures;
+mod fit;
 mod gain;
 mod general;
 mod general_gradient;
@@ -17,6 +19,7 @@ mod instance;
 mod linearised;
 mod metrics;
 mod offers;
+mod parity;
 mod planar;
 mod planar_sums;
 mod rank_one;
@@ -29,8 +32,9 @@ mod toeplitz;
 mod verification;
 mod weighted_users;
 
+pub use channels::Channels;
 pub use config::IrsMassiveMimoConfig;
-pub use correlation::Correlation;
+pub use correlation::{Correlation, Lags};
 pub use echo::{Echo, Needed};
 pub use figures::{Figures, Traces};
 pub use gain::Gains;
@@ -108,7 +112,7 @@ impl SystemModel for IrsMassiveMimo {
 
     fn evaluate(&self, design: &Design, wanted: MetricSet, work: &mut Workspace, out: &mut MetricValues) -> Result<()> {
         let scratch = work.judging::<metrics::Scratch>(design, self.system.elements())?;
-        metrics::evaluate(&self.system, design, wanted, scratch, out)
+        metrics::evaluate(&self.known, design, wanted, scratch, out)
     }
 
     fn default_problem(&self) -> ProblemSpec {

@@ -49,7 +49,7 @@ impl Known {
     /// Whether all users share one form by lags.
     fn by_lags(&self) -> bool {
         let formula = matches!(self.system.statistics, Statistics::RankOne(_));
-        formula && matches!(self.system.irs, Correlation::Lags { .. })
+        formula && matches!(self.system.irs, Correlation::Lags(_))
     }
 
     /// Whether the forms of the gains are of a size to be made.

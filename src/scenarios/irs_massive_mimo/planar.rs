@@ -29,6 +29,11 @@ pub enum SteeringConvention {
     T,
 }
 
+impl SteeringConvention {
+    /// Both, by their names.
+    pub const CHOICES: [(&str, Self); 2] = [("H", Self::H), ("T", Self::T)];
+}
+
 /// A direction in rad.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Direction {

@@ -9,7 +9,7 @@ use num_complex::Complex;
 use super::planar::{PlanarArray, SteeringConvention};
 
 /// Directions that are summed side by side.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// The points of the unit circle that stand for so many directions, real and imaginary parts apart.
 pub(super) struct Points([[f64; LANES]; 4]);

@@ -8,27 +8,10 @@
 //! X_kj     = zeta_k zeta_j [ 2 Tr(R_T C_j) c² (a^H C_j a) h2 + Tr(R_T C_j)² t2 ]
 //! ```
 
-use num_complex::Complex;
-
 use super::figures::Traces;
 use super::scalars::Scalars;
 use super::system::{RankOne, System};
 use crate::math::Real;
-
-/// Writes the average gains and the echo's gain alone: `O(K + M)`.
-pub fn gains(system: &System, basis: &RankOne, scalars: &Scalars, out: &mut Traces) {
-    let instance = &system.instance;
-    let c2 = system.los_scale * system.los_scale;
-    let [trace, weight, direct, re, im] = basis.totals;
-    let sigma =
-        instance.target_reflection_irs * system.los_scale * Complex::new(scalars.sensing[0], scalars.sensing[1]);
-    out.sensing_gain = direct + sigma.norm_sqr() * weight + 2.0 * (sigma * Complex::new(re, im)).re;
-    for (k, gain) in out.gain.iter_mut().enumerate() {
-        let zeta = instance.fading_user_irs[k];
-        let x = instance.fading_user_base_station[k] + zeta * system.scatter_scale * scalars.scatter;
-        *gain = x * trace + c2 * zeta * scalars.los * weight;
-    }
-}
 
 /// Writes the traces of a phase vector's scalars; with [`Dual`](crate::math::Dual) scalars, their derivatives by these.
 pub fn traces<T: Real>(system: &System, basis: &RankOne, scalars: &Scalars<T>, out: &mut Traces<T>) {

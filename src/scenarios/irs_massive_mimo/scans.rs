@@ -1,100 +1,147 @@
 //! The composite scans of MUSIC (paper 000, (48), Figs. 3 and 4).
 //!
-//! The response is `u = alpha_p p(phi, nu) + alpha_q c s(psi, delta) a_B`. One pair of angles is scanned, all else known.
-//! The surface's angles enter by the scalar `s` alone: two real equations, so that several pairs may fit equally well.
+//! The response is `u = alpha_p p(phi, nu) + alpha_q Hb Theta q(psi, delta)`. One pair of angles is scanned, all else known.
+//! With the line of sight of the formula, `Hb = c a_B a_I^H`, the surface's angles enter by the scalar `s = a_I^H Theta q`
+//! alone: two real equations, so that several pairs may fit equally well. A measured line of sight is a sum of such terms,
+//! its singular ones.
 
 use std::sync::Arc;
 
 use num_complex::Complex;
 
-use super::planar::Direction;
-use super::planar_sums::{Polynomial, walk};
-use super::system::System;
+use super::planar::{Direction, PlanarArray, SteeringConvention};
+use super::planar_sums::{LANES, Polynomial, walk};
+use super::system::{Statistics, System};
 use crate::radio::music::{Response, Scan};
+
+/// Singular values of a measured line of sight below this, relative to the largest, are none.
+const NEGLIGIBLE: f64 = 1e-12;
+
+/// A term of `alpha_q Hb Theta`: `left right^T`. The left sides of all terms are orthogonal.
+struct Term {
+    left: Vec<Complex<f64>>,
+    right: Vec<Complex<f64>>,
+}
 
 /// What all scans of one phase vector share.
 struct Known {
     system: Arc<System>,
-    /// `alpha_q c`.
-    reflected: Complex<f64>,
-    /// `s` at the true angles.
-    scalar: Complex<f64>,
-    /// `conj(a_In) theta_n`.
-    surface: Vec<Complex<f64>>,
+    terms: Vec<Term>,
+    /// `alpha_q Hb Theta q` at the true angles.
+    reflected: Vec<Complex<f64>>,
+    /// The factor of `a_B` that this is, where the line of sight follows the formula.
+    along_steering: Option<Complex<f64>>,
 }
 
 fn inner(a: &[Complex<f64>], b: &[Complex<f64>]) -> Complex<f64> {
     a.iter().zip(b).map(|(a, b)| a.conj() * b).sum()
 }
 
-/// Over the target's angles at the base station; with or without the path over the surface in the response.
-struct BaseStation {
-    known: Arc<Known>,
-    direct_only: bool,
+fn product(a: &[Complex<f64>], b: &[Complex<f64>]) -> Complex<f64> {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-impl BaseStation {
-    /// The weights of `p` and of `a_B`.
-    fn weights(&self) -> [Complex<f64>; 2] {
-        if self.direct_only {
-            return [Complex::new(1.0, 0.0), Complex::default()];
+impl Known {
+    fn new(system: &Arc<System>, phases: &[f64]) -> Self {
+        let mut theta = vec![Complex::default(); phases.len()];
+        system.reflection(phases, &mut theta);
+        let alpha = system.instance.target_reflection_irs;
+        let measured = match (&system.statistics, &system.instance.measured.irs_base_station_los) {
+            (Statistics::General(general), Some(_)) => general.los.thin_svd().ok(),
+            _ => None,
+        };
+        let terms = match &measured {
+            Some(parts) => {
+                let values = parts.S();
+                let count = parts.U().ncols();
+                let kept = (0..count).filter(|i| values[*i].re > NEGLIGIBLE * values[0].re);
+                let term = |i: usize| Term {
+                    left: parts.U().col(i).iter().map(|u| u * values[i] * alpha).collect(),
+                    right: parts.V().col(i).iter().zip(&theta).map(|(v, t)| v.conj() * t).collect(),
+                };
+                kept.map(term).collect()
+            }
+            None => {
+                let scale = alpha * system.los_scale;
+                let left = system.steering.iter().map(|a| a * scale).collect();
+                let right = system.irs_steering.iter().zip(&theta).map(|(a, t)| a.conj() * t).collect();
+                vec![Term { left, right }]
+            }
+        };
+        let mut known = Self { system: Arc::clone(system), terms, reflected: Vec::new(), along_steering: None };
+        known.reflected = known.through_the_surface(&system.irs_target);
+        if measured.is_none() {
+            known.along_steering = Some(alpha * system.los_scale * product(&known.terms[0].right, &system.irs_target));
         }
-        [self.known.system.instance.target_reflection_base_station, self.known.reflected * self.known.scalar]
+        known
+    }
+
+    /// `alpha_q Hb Theta q`.
+    fn through_the_surface(&self, q: &[Complex<f64>]) -> Vec<Complex<f64>> {
+        let mut out = vec![Complex::default(); self.system.steering.len()];
+        for term in &self.terms {
+            let weight = product(&term.right, q);
+            out.iter_mut().zip(&term.left).for_each(|(o, l)| *o += l * weight);
+        }
+        out
     }
 }
+
+/// Over the target's angles at the base station, the path over the surface known.
+struct BaseStation(Arc<Known>);
 
 impl Scan for BaseStation {
     fn name(&self) -> &'static str {
-        if self.direct_only { "base_station_direct_path_only" } else { "base_station" }
+        "base_station"
     }
 
     fn description(&self) -> &'static str {
-        if self.direct_only {
-            "the target's angles at the base station by the direct path's steering vector alone: misled where the \
-             path over the surface is stronger"
-        } else {
-            "the target's angles at the base station, the path over the surface known (Fig. 3)"
-        }
+        "the target's angles at the base station, the path over the surface known (Fig. 3)"
     }
 
     fn truth(&self) -> Option<[f64; 2]> {
-        let at = self.known.system.instance.angles.target_from_base_station;
+        let at = self.0.system.instance.angles.target_from_base_station;
         Some([at.azimuth, at.elevation])
     }
 
     fn response(&self, azimuth: f64, elevation: f64) -> Vec<Complex<f64>> {
-        let system = &self.known.system;
-        let (array, convention) = (system.instance.base_station_array, system.instance.steering_convention);
-        let [direct, sigma] = self.weights();
-        let p = array.steering_vector(Direction { azimuth, elevation }, convention);
-        p.iter().zip(&system.steering).map(|(p, a)| direct * p + sigma * a).collect()
+        let instance = &self.0.system.instance;
+        let at = Direction { azimuth, elevation };
+        let p = instance.base_station_array.steering_vector(at, instance.steering_convention);
+        let direct = instance.target_reflection_base_station;
+        p.iter().zip(&self.0.reflected).map(|(p, r)| direct * p + r).collect()
     }
 
     fn against<'a>(&'a self, signal: &'a [Complex<f64>]) -> Response<'a> {
-        let system = &self.known.system;
-        let (array, convention) = (system.instance.base_station_array, system.instance.steering_convention);
-        let antennas = array.len() as f64;
-        let [direct, sigma] = self.weights();
+        let known = &self.0;
+        let instance = &known.system.instance;
+        let (array, convention) = (instance.base_station_array, instance.steering_convention);
+        let direct = instance.target_reflection_base_station;
         let seen = Polynomial::new(array.rows, signal.iter().map(Complex::conj));
-        let along = inner(signal, &system.steering) * sigma;
-        let fixed = antennas * (direct.norm_sqr() + sigma.norm_sqr());
-        // a_B^H p is a product of two sums over one axis each.
-        let [first, second] = array.factors(system.instance.angles.base_station, convention);
-        let one = |factor: &[Complex<f64>]| factor.iter().map(Complex::conj).collect::<Vec<_>>();
-        let first = Polynomial::new(array.rows, one(&first).into_iter());
-        let second = Polynomial::new(1, one(&second).into_iter());
+        let along = inner(signal, &known.reflected);
+        let reflected: f64 = known.reflected.iter().map(Complex::norm_sqr).sum();
+        let fixed = array.len() as f64 * direct.norm_sqr() + reflected;
+        // reflected^H p; a_B^H p is a product of two sums over one axis each.
+        let overlap = match known.along_steering {
+            Some(sigma) => {
+                let [first, second] = array.factors(instance.angles.base_station, convention);
+                let one = |rows, factor: &[Complex<f64>], scale: Complex<f64>| {
+                    let all: Vec<_> = factor.iter().map(|a| a.conj() * scale).collect();
+                    Polynomial::new(rows, all.into_iter())
+                };
+                [one(array.rows, &first, sigma.conj()), one(1, &second, Complex::new(1.0, 0.0))]
+            }
+            None => {
+                let one = [Complex::new(1.0, 0.0)].into_iter();
+                [Polynomial::new(array.rows, known.reflected.iter().map(Complex::conj)), Polynomial::new(1, one)]
+            }
+        };
         Box::new(move |azimuth, elevations, out| {
             walk(array, convention, azimuth, elevations, |points, range| {
-                let seen = seen.at(points);
-                let out = out[range].iter_mut();
-                if self.direct_only {
-                    out.zip(seen).for_each(|(out, seen)| *out = (antennas, seen.norm_sqr()));
-                    return;
-                }
-                // ||u||² = |alpha_p|² M + |sigma|² M + 2 Re(sigma^* alpha_p a_B^H p).
-                let (first, second) = (first.at(points), second.at(points));
-                for (l, out) in out.enumerate() {
-                    let overlap = sigma.conj() * direct * first[l] * second[l];
+                // ||u||² = |alpha_p|² M + ||reflected||² + 2 Re(alpha_p reflected^H p).
+                let (seen, first, second) = (seen.at(points), overlap[0].at(points), overlap[1].at(points));
+                for (l, out) in out[range].iter_mut().enumerate() {
+                    let overlap = direct * first[l] * second[l];
                     *out = (fixed + 2.0 * overlap.re, (direct * seen[l] + along).norm_sqr());
                 }
             });
@@ -120,30 +167,82 @@ impl Scan for Surface {
     }
 
     fn response(&self, azimuth: f64, elevation: f64) -> Vec<Complex<f64>> {
-        let system = &self.0.system;
-        let (array, convention) = (system.instance.irs_array, system.instance.steering_convention);
-        let q = array.steering_vector(Direction { azimuth, elevation }, convention);
-        let scalar: Complex<f64> = self.0.surface.iter().zip(&q).map(|(b, q)| b * q).sum();
-        let (direct, sigma) = (system.instance.target_reflection_base_station, self.0.reflected * scalar);
-        system.target.iter().zip(&system.steering).map(|(p, a)| direct * p + sigma * a).collect()
+        let instance = &self.0.system.instance;
+        let at = Direction { azimuth, elevation };
+        let q = instance.irs_array.steering_vector(at, instance.steering_convention);
+        let direct = instance.target_reflection_base_station;
+        let reflected = self.0.through_the_surface(&q);
+        self.0.system.target.iter().zip(reflected).map(|(p, r)| direct * p + r).collect()
     }
 
     fn against<'a>(&'a self, signal: &'a [Complex<f64>]) -> Response<'a> {
         let system = &self.0.system;
         let (array, convention) = (system.instance.irs_array, system.instance.steering_convention);
         let direct = system.instance.target_reflection_base_station;
-        let antennas = system.steering.len() as f64;
+        let fixed = direct.norm_sqr() * system.steering.len() as f64;
         let seen_directly = direct * inner(signal, &system.target);
-        let seen_reflected = inner(signal, &system.steering);
-        let overlap = direct.conj() * inner(&system.target, &system.steering);
-        let surface = Polynomial::new(array.rows, self.0.surface.iter().copied());
+        // By term: its polynomial over the surface, ||left||², conj(alpha_p) p^H left, e^H left.
+        let terms: Vec<_> = (self.0.terms.iter())
+            .map(|term| {
+                let power: f64 = term.left.iter().map(Complex::norm_sqr).sum();
+                let overlap = direct.conj() * inner(&system.target, &term.left);
+                let sum = Polynomial::new(array.rows, term.right.iter().copied());
+                (sum, power, overlap, inner(signal, &term.left))
+            })
+            .collect();
         Box::new(move |azimuth, elevations, out| {
             walk(array, convention, azimuth, elevations, |points, range| {
-                for (out, scalar) in out[range].iter_mut().zip(surface.at(points)) {
-                    let sigma = self.0.reflected * scalar;
-                    let norm = antennas * (direct.norm_sqr() + sigma.norm_sqr()) + 2.0 * (overlap * sigma).re;
-                    *out = (norm, (seen_directly + sigma * seen_reflected).norm_sqr());
+                let out = &mut out[range];
+                let mut seen = [seen_directly; LANES];
+                out.iter_mut().for_each(|out| out.0 = fixed);
+                for (sum, power, overlap, along) in &terms {
+                    for ((out, seen), scalar) in out.iter_mut().zip(&mut seen).zip(sum.at(points)) {
+                        out.0 += power * scalar.norm_sqr() + 2.0 * (overlap * scalar).re;
+                        *seen += scalar * along;
+                    }
                 }
+                out.iter_mut().zip(seen).for_each(|(out, seen)| out.1 = seen.norm_sqr());
+            });
+        })
+    }
+}
+
+/// A plane wave on an array over its direction.
+pub(super) struct PlaneWave {
+    pub array: PlanarArray,
+    pub convention: SteeringConvention,
+    pub truth: Option<[f64; 2]>,
+}
+
+impl Scan for PlaneWave {
+    fn name(&self) -> &'static str {
+        "base_station_direct_path_only"
+    }
+
+    fn description(&self) -> &'static str {
+        "the target's angles at the base station by the direct path's steering vector alone: misled where the path over the \
+         surface is stronger"
+    }
+
+    fn truth(&self) -> Option<[f64; 2]> {
+        self.truth
+    }
+
+    fn is_whole(&self) -> bool {
+        false
+    }
+
+    fn response(&self, azimuth: f64, elevation: f64) -> Vec<Complex<f64>> {
+        self.array.steering_vector(Direction { azimuth, elevation }, self.convention)
+    }
+
+    fn against<'a>(&'a self, signal: &'a [Complex<f64>]) -> Response<'a> {
+        let (array, convention) = (self.array, self.convention);
+        let seen = Polynomial::new(array.rows, signal.iter().map(Complex::conj));
+        Box::new(move |azimuth, elevations, out| {
+            walk(array, convention, azimuth, elevations, |points, range| {
+                let pairs = out[range].iter_mut().zip(seen.at(points));
+                pairs.for_each(|(out, seen)| *out = (array.len() as f64, seen.norm_sqr()));
             });
         })
     }
@@ -151,17 +250,11 @@ impl Scan for Surface {
 
 /// The scans of a phase vector.
 pub(super) fn scans(system: &Arc<System>, phases: &[f64]) -> Vec<Box<dyn Scan>> {
-    let mut theta = vec![Complex::default(); phases.len()];
-    system.reflection(phases, &mut theta);
-    let surface: Vec<_> = system.irs_steering.iter().zip(&theta).map(|(a, t)| a.conj() * t).collect();
-    let scalar = surface.iter().zip(&system.irs_target).map(|(b, q)| b * q).sum();
-    let reflected = system.instance.target_reflection_irs * system.los_scale;
-    let known = Arc::new(Known { system: Arc::clone(system), reflected, scalar, surface });
-    vec![
-        Box::new(BaseStation { known: Arc::clone(&known), direct_only: false }),
-        Box::new(Surface(Arc::clone(&known))),
-        Box::new(BaseStation { known, direct_only: true }),
-    ]
+    let known = Arc::new(Known::new(system, phases));
+    let base_station = BaseStation(Arc::clone(&known));
+    let (array, convention) = (system.instance.base_station_array, system.instance.steering_convention);
+    let direct = PlaneWave { array, convention, truth: base_station.truth() };
+    vec![Box::new(base_station), Box::new(Surface(known)), Box::new(direct)]
 }
 
 #[cfg(test)]

@@ -1,28 +1,21 @@
 //! Monte-Carlo of the raw channels: the surface's fading (common to all users), direct and reflected links, pilots,
 //! linear estimates, the precoder and what users and radar receive. Shares no formula with the rates.
 
-use faer::{Mat, Side};
+use faer::Mat;
 use num_complex::Complex;
 
+use super::channels::{Channels, Matrix, Moments, normal, scaled, times};
 use super::system::System;
 use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::radio::music::Snapshots;
 use crate::simulation::{Simulation, SimulationFactory};
 
-type Matrix = Mat<Complex<f64>>;
-
 /// One system and one phase vector, ready to be drawn.
 #[derive(Clone)]
 pub(super) struct RawChannels {
     users: usize,
-    /// `R_B^(1/2)`, `R_I^(1/2)` scaled by the scattered power.
-    receive_root: Matrix,
-    transmit_root: Matrix,
-    /// The scaled line of sight.
-    los: Matrix,
-    direct_roots: Vec<Matrix>,
-    irs_roots: Vec<Matrix>,
+    channels: Channels,
     theta: Vec<Complex<f64>>,
     /// The linear filters on the received pilots.
     filters: Vec<Matrix>,
@@ -36,34 +29,13 @@ pub(super) struct RawChannels {
 }
 
 /// One draw of all channels and their estimates.
-struct Channels {
+struct Drawn {
     true_channel: Vec<Vec<Complex<f64>>>,
     estimate: Vec<Vec<Complex<f64>>>,
 }
 
-fn root(matrix: &Matrix) -> Result<Matrix> {
-    let eigen = matrix.self_adjoint_eigen(Side::Lower);
-    let eigen = eigen.map_err(|_| Error::Numerical("the square root of a covariance".into()))?;
-    let (vectors, values) = (eigen.U(), eigen.S());
-    let n = matrix.nrows();
-    let scaled = Mat::from_fn(n, n, |i, j| vectors[(i, j)] * values[j].re.max(0.0).sqrt());
-    Ok(&scaled * vectors.adjoint())
-}
-
-fn times(matrix: &Matrix, x: &[Complex<f64>]) -> Vec<Complex<f64>> {
-    let mut out = vec![Complex::default(); matrix.nrows()];
-    for (j, x) in x.iter().enumerate() {
-        out.iter_mut().zip(matrix.col(j).iter()).for_each(|(o, a)| *o += a * x);
-    }
-    out
-}
-
 fn inner(a: &[Complex<f64>], b: &[Complex<f64>]) -> Complex<f64> {
     a.iter().zip(b).map(|(a, b)| a.conj() * b).sum()
-}
-
-fn normal(draws: &mut RandomStream, count: usize) -> Vec<Complex<f64>> {
-    (0..count).map(|_| draws.complex_normal(1.0)).collect()
 }
 
 impl RawChannels {
@@ -71,55 +43,20 @@ impl RawChannels {
     /// Where a covariance has no square root, or the received pilots no invertible one.
     pub fn new(system: &System, phases: &[f64]) -> Result<Self> {
         let instance = &system.instance;
-        let (m, n, users) = (instance.base_station_array.len(), instance.irs_array.len(), instance.users());
-        let base = &instance.measured.base_station_covariance;
-        let sinc = |array: super::PlanarArray, area: f64| {
-            Mat::from_fn(array.len(), array.len(), |i, j| {
-                let place = |e: usize| (e % array.rows, e / array.rows);
-                let ((a, b), (c, d)) = (place(i), place(j));
-                Complex::new(area * array.correlation(a.abs_diff(c), b.abs_diff(d)), 0.0)
-            })
-        };
-        let given = |entries: &[Complex<f64>], size: usize| Mat::from_fn(size, size, |i, j| entries[i * size + j]);
-        let receive = match base {
-            Some(entries) => given(entries, m),
-            None => sinc(instance.base_station_array, instance.base_station_element_area),
-        };
-        let surface = match &instance.measured.irs_covariance {
-            Some(entries) => given(entries, n),
-            None => sinc(instance.irs_array, instance.irs_element_area),
-        };
-        let los = Mat::from_fn(m, n, |i, j| {
-            let line = match &instance.measured.irs_base_station_los {
-                Some(entries) => entries[i * n + j],
-                None => system.steering[i] * system.irs_steering[j].conj(),
-            };
-            let rician = instance.rician_factor;
-            line * (instance.fading_irs_base_station * rician / (rician + 1.0)).sqrt()
-        });
-        let scattered = (instance.fading_irs_base_station / (instance.rician_factor + 1.0)).sqrt();
+        let moments = Moments::new(system);
+        let (m, n, users) = (moments.los.nrows(), moments.los.ncols(), instance.users());
         let mut theta = vec![Complex::default(); n];
         system.reflection(phases, &mut theta);
-        let scaled =
-            |matrix: &Matrix, factor: f64| Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)] * factor);
-        let direct = |k: usize| match &instance.measured.user_base_station_covariance {
-            Some(entries) => given(&entries[k * m * m..(k + 1) * m * m], m),
-            None => scaled(&receive, instance.fading_user_base_station[k]),
-        };
-        let reflected = |k: usize| match &instance.measured.irs_user_covariance {
-            Some(entries) => given(&entries[k * n * n..(k + 1) * n * n], n),
-            None => scaled(&surface, instance.fading_user_irs[k]),
-        };
         let xi = instance.pilot_snr * instance.pilot_length as f64;
         let filters = (0..users).map(|k| {
             // C_v = E v v^H, by E[H B H^H] = Hb B Hb^H + Tr(R_I B) R_T.
-            let b = reflected(k);
+            let b = &moments.reflected[k];
             let b = Mat::from_fn(n, n, |i, j| theta[i] * b[(i, j)] * theta[j].conj());
-            let line = &los * &b * los.adjoint();
-            let product = &surface * &b;
-            let power: f64 = (0..n).map(|i| product[(i, i)].re).sum::<f64>() * scattered * scattered;
-            let own = direct(k);
-            let c = Mat::from_fn(m, m, |i, j| own[(i, j)] + line[(i, j)] + receive[(i, j)] * power);
+            let line = &moments.los * &b * moments.los.adjoint();
+            let product = &moments.surface * &b;
+            let power: f64 = (0..n).map(|i| product[(i, i)].re).sum::<f64>() * moments.scattered * moments.scattered;
+            let own = &moments.direct[k];
+            let c = Mat::from_fn(m, m, |i, j| own[(i, j)] + line[(i, j)] + moments.receive[(i, j)] * power);
             let one = |i, j| if i == j { Complex::new(1.0, 0.0) } else { Complex::default() };
             let pilots = nalgebra::DMatrix::from_fn(m, m, |i, j| c[(i, j)] * xi + one(i, j));
             let failed = || Error::Numerical(format!("the covariance of user {k}'s pilot is singular"));
@@ -131,14 +68,10 @@ impl RawChannels {
         let mut echo: Vec<_> = system.target.iter().map(|p| p * instance.target_reflection_base_station).collect();
         let seen: Vec<_> =
             theta.iter().zip(&system.irs_target).map(|(t, q)| t * q * instance.target_reflection_irs).collect();
-        echo.iter_mut().zip(times(&los, &seen)).for_each(|(u, r)| *u += r);
+        echo.iter_mut().zip(times(&moments.los, &seen)).for_each(|(u, r)| *u += r);
         Ok(Self {
             users,
-            receive_root: scaled(&root(&receive)?, scattered),
-            transmit_root: root(&surface)?,
-            los,
-            direct_roots: (0..users).map(|k| root(&direct(k))).collect::<Result<_>>()?,
-            irs_roots: (0..users).map(|k| root(&reflected(k))).collect::<Result<_>>()?,
+            channels: Channels::of(&moments)?,
             theta,
             filters,
             pilot_energy: xi,
@@ -155,25 +88,20 @@ impl RawChannels {
         Box::new(move || Box::new(self.clone()))
     }
 
-    fn draw(&self, draws: &mut RandomStream) -> Channels {
-        let (m, n) = (self.los.nrows(), self.los.ncols());
-        let white = normal(draws, m * n);
-        let white = Mat::from_fn(m, n, |i, j| white[i * n + j]);
-        let surface = &self.receive_root * white * &self.transmit_root;
-        let surface = Mat::from_fn(m, n, |i, j| self.los[(i, j)] + surface[(i, j)]);
-        let mut channels = Channels { true_channel: Vec::new(), estimate: Vec::new() };
+    fn draw(&self, draws: &mut RandomStream) -> Drawn {
+        let surface = self.channels.surface(draws);
+        let mut drawn = Drawn { true_channel: Vec::new(), estimate: Vec::new() };
         for k in 0..self.users {
-            let mut v = times(&self.direct_roots[k], &normal(draws, m));
-            let mut g = times(&self.irs_roots[k], &normal(draws, n));
+            let [mut v, mut g] = self.channels.user(k, draws);
             g.iter_mut().zip(&self.theta).for_each(|(g, t)| *g *= t);
             v.iter_mut().zip(times(&surface, &g)).for_each(|(v, r)| *v += r);
-            let noise = normal(draws, m);
+            let noise = normal(draws, v.len());
             let root = self.pilot_energy.sqrt();
             let received: Vec<_> = v.iter().zip(noise).map(|(v, n)| v * root + n).collect();
-            channels.estimate.push(times(&self.filters[k], &received));
-            channels.true_channel.push(v);
+            drawn.estimate.push(times(&self.filters[k], &received));
+            drawn.true_channel.push(v);
         }
-        channels
+        drawn
     }
 
     /// Offsets of the moments: gains, estimates' gains, own products (re, im), squares, echo squares, cross terms, echo

@@ -52,8 +52,6 @@ pub struct RankOne {
     pub direct_weight: Vec<f64>,
     /// `conj(alpha_p U^H p) o U^H a_B`.
     pub cross_weight: Vec<Complex<f64>>,
-    /// The sums of all these; of the last its real and imaginary part.
-    pub totals: [f64; 5],
 }
 
 /// Full matrices.
@@ -181,10 +179,7 @@ impl RankOne {
         let steering_weight: Vec<f64> = steering.iter().map(Complex::norm_sqr).collect();
         let direct_weight: Vec<f64> = target.iter().map(Complex::norm_sqr).collect();
         let cross_weight: Vec<_> = target.iter().zip(&steering).map(|(p, a)| p.conj() * a).collect();
-        let cross: Complex<f64> = cross_weight.iter().sum();
-        let sum = |x: &[f64]| x.iter().sum();
-        let totals = [sum(&eigenvalues), sum(&steering_weight), sum(&direct_weight), cross.re, cross.im];
-        Ok(Self { eigenvalues, steering_weight, direct_weight, cross_weight, totals })
+        Ok(Self { eigenvalues, steering_weight, direct_weight, cross_weight })
     }
 }
 

@@ -27,9 +27,12 @@ pub struct Toeplitz {
 #[derive(Clone, Default)]
 struct Buffers {
     grid: Vec<Complex<f64>>,
-    turned: Vec<Complex<f64>>,
+    lines: Vec<Complex<f64>>,
     scratch: Vec<Complex<f64>>,
 }
+
+/// Lines that are transformed together.
+const LINES: usize = 8;
 
 /// The least number from `least` on without prime factors above 5.
 fn fast_length(least: usize) -> usize {
@@ -90,35 +93,37 @@ impl Toeplitz {
 
     fn product(&self, x: &[Complex<f64>], out: &mut [Complex<f64>], buffers: &mut Buffers) {
         let (p, q) = (self.p, self.q);
-        let Buffers { grid, turned, scratch } = buffers;
+        let Buffers { grid, lines, scratch } = buffers;
         let zero = Complex::default();
         let most = self.transforms.iter().map(|t| t.get_inplace_scratch_len()).max().unwrap_or(0);
         scratch.resize(most, zero);
+        lines.resize(LINES * q, zero);
         grid.clear();
-        // Rows beyond the array are 0, and so are their transforms.
+        // Columns beyond the array are 0, and so are their transforms.
         grid.resize(self.columns * p, zero);
-        turned.clear();
-        turned.resize(p * q, zero);
-        for (row, part) in grid.chunks_exact_mut(p).zip(x.chunks_exact(self.rows)) {
-            row[..self.rows].copy_from_slice(part);
+        for (column, part) in grid.chunks_exact_mut(p).zip(x.chunks_exact(self.rows)) {
+            column[..self.rows].copy_from_slice(part);
         }
         self.transforms[0].process_with_scratch(grid, scratch);
-        for (b, row) in grid.chunks_exact(p).enumerate() {
-            for (a, z) in row.iter().enumerate() {
-                turned[a * q + b] = *z;
+        // Some lines along the second axis at a time: they stay in the cache between both transforms.
+        for first in (0..p).step_by(LINES) {
+            let count = LINES.min(p - first);
+            let lines = &mut lines[..count * q];
+            for (b, column) in grid.chunks_exact(p).enumerate() {
+                column[first..first + count].iter().enumerate().for_each(|(l, z)| lines[l * q + b] = *z);
             }
-        }
-        self.transforms[1].process_with_scratch(turned, scratch);
-        turned.iter_mut().zip(&self.symbol).for_each(|(z, s)| *z *= s);
-        self.transforms[2].process_with_scratch(turned, scratch);
-        for (b, row) in grid.chunks_exact_mut(p).enumerate() {
-            for (a, z) in row.iter_mut().enumerate() {
-                *z = turned[a * q + b];
+            lines.chunks_exact_mut(q).for_each(|line| line[self.columns..].fill(zero));
+            self.transforms[1].process_with_scratch(lines, scratch);
+            let symbol = &self.symbol[first * q..(first + count) * q];
+            lines.iter_mut().zip(symbol).for_each(|(z, s)| *z *= s);
+            self.transforms[2].process_with_scratch(lines, scratch);
+            for (b, column) in grid.chunks_exact_mut(p).enumerate() {
+                column[first..first + count].iter_mut().enumerate().for_each(|(l, z)| *z = lines[l * q + b]);
             }
         }
         self.transforms[3].process_with_scratch(grid, scratch);
-        for (row, part) in grid.chunks_exact(p).zip(out.chunks_exact_mut(self.rows)) {
-            part.copy_from_slice(&row[..self.rows]);
+        for (column, part) in grid.chunks_exact(p).zip(out.chunks_exact_mut(self.rows)) {
+            part.copy_from_slice(&column[..self.rows]);
         }
     }
 }

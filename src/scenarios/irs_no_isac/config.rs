@@ -246,5 +246,6 @@ inventory::submit! {
         default: || Box::new(IrsNoIsacConfig::default()),
         schema: || schemars::schema_for!(IrsNoIsacConfig),
         read_instance: |value| Ok(Arc::new(IrsNoIsac::new(Instance::from_json(value)?))),
+        fit: None,
     }
 }

@@ -304,6 +304,7 @@ inventory::submit! {
         default: || Box::new(MonostaticConfig::default()),
         schema: || schemars::schema_for!(MonostaticConfig),
         read_instance: |value| Ok(Arc::new(Monostatic::new(Instance::from_json(value)?))),
+        fit: None,
     }
 }
 

@@ -269,6 +269,7 @@ inventory::submit! {
         default: || Box::new(MultiIrsConfig::default()),
         schema: || schemars::schema_for!(MultiIrsConfig),
         read_instance: |value| Ok(Arc::new(MultiIrs::new(Instance::from_json(value)?))),
+        fit: None,
     }
 }
 
