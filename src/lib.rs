@@ -25,6 +25,7 @@ pub mod results;
 pub mod runner;
 pub mod scenario;
 pub mod scenarios;
+mod shell;
 pub mod simulation;
 pub mod solvers;
 pub mod structure;
@@ -49,4 +50,4 @@ use isacopt_blas as _;
 
 // For the macros that solvers and scenarios use.
 #[doc(hidden)]
-pub use {inventory, schemars, serde, typetag};
+pub use {inventory, num_complex, schemars, serde, serde_json, typetag};

@@ -21,6 +21,7 @@ mod plot;
 mod plugin;
 mod plugin_worker;
 mod replay;
+mod report;
 mod reproduce;
 mod run;
 mod schema;
@@ -73,6 +74,7 @@ enum Command {
     Cite(cite::Arguments),
     Compare(compare::Arguments),
     Table(table::Arguments),
+    Report(report::Arguments),
     Reproduce(reproduce::Arguments),
     Plugin(plugin::Arguments),
     PluginWorker(plugin_worker::Arguments),
@@ -104,6 +106,7 @@ impl Command {
             Self::Cite(arguments) => cite::run(&arguments),
             Self::Compare(arguments) => compare::run(&arguments),
             Self::Table(arguments) => table::run(&arguments),
+            Self::Report(arguments) => report::run(&arguments),
             Self::Plugin(arguments) => plugin::run(&arguments),
             Self::PluginWorker(arguments) => plugin_worker::run(&arguments),
             Self::Music(arguments) => music::run(&arguments),

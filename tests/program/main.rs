@@ -15,4 +15,5 @@ mod plugin_libraries;
 mod plugins;
 mod report;
 mod runs;
+mod scale;
 mod store;
