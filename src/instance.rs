@@ -16,6 +16,8 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, InputError, Result};
 pub use file::{Form, read_tree, write_tree, write_whole};
+pub(crate) use matlab_writer::write as write_matlab;
+pub(crate) use node::{Array, Entries as ArrayEntries, Node};
 
 /// The format's name and version.
 pub const FORMAT: &str = "isacopt-instance/1";

@@ -26,6 +26,7 @@ pub mod runner;
 pub mod samples;
 pub mod scenario;
 pub mod scenarios;
+mod shell;
 pub mod simulation;
 pub mod solvers;
 pub mod structure;
@@ -45,6 +46,9 @@ pub use simulation::{Simulation, SimulationFactory};
 pub use structure::{Capability, Certificate, Proof, Refusal, Structure};
 pub use trace::{Outcome, Record, Status};
 
+// The routines that Clarabel's semidefinite cones call by their Fortran names.
+use isacopt_blas as _;
+
 // For the macros that solvers and scenarios use.
 #[doc(hidden)]
-pub use {inventory, schemars, serde, typetag};
+pub use {inventory, num_complex, schemars, serde, serde_json, typetag};

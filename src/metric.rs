@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::design::{Design, nested_with};
+use crate::design::Design;
 use crate::error::Result;
 use crate::model::SystemModel;
 
@@ -186,12 +186,6 @@ impl MetricValues {
     pub fn set(&mut self, metric: usize, value: f64) {
         self.values[self.ranges[metric].start] = value;
     }
-
-    /// A metric as JSON: `{"value": ..., "unit": ...}`, infinities and NaN as strings.
-    pub fn to_json(&self, metric: usize, info: &MetricInfo) -> Value {
-        let value = nested_with(self.get(metric), &info.shape, &number_json);
-        serde_json::json!({ "value": value, "unit": info.unit })
-    }
 }
 
 /// A number as JSON; `"inf"`, `"-inf"` or `"nan"` where it is not finite.
@@ -211,12 +205,7 @@ pub fn number_json(x: f64) -> Value {
 pub fn number_from_json(value: &Value) -> Option<f64> {
     match value {
         Value::Null => Some(f64::NAN),
-        Value::String(text) => match text.as_str() {
-            "inf" => Some(f64::INFINITY),
-            "-inf" => Some(f64::NEG_INFINITY),
-            "nan" => Some(f64::NAN),
-            _ => None,
-        },
+        Value::String(text) => crate::number::named(text),
         other => other.as_f64(),
     }
 }

@@ -29,6 +29,16 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
+/// The number that a name stands for.
+pub(crate) fn named(text: &str) -> Option<f64> {
+    match text {
+        "inf" => Some(f64::INFINITY),
+        "-inf" => Some(f64::NEG_INFINITY),
+        "nan" => Some(f64::NAN),
+        _ => None,
+    }
+}
+
 struct Reader;
 
 impl Visitor<'_> for Reader {
@@ -50,12 +60,7 @@ impl Visitor<'_> for Reader {
         Ok(Number(f64::NAN))
     }
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Number, E> {
-        match text {
-            "inf" => Ok(Number(f64::INFINITY)),
-            "-inf" => Ok(Number(f64::NEG_INFINITY)),
-            "nan" => Ok(Number(f64::NAN)),
-            other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
-        }
+        named(text).map(Number).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conic::hermitian::Method;
 use crate::design::Design;
 use crate::error::{InputError, Result};
 use crate::metric::{Direction, MetricSet, MetricValues};
@@ -82,6 +83,9 @@ pub struct ProblemSpec {
     /// Blocks of phases that are held to a grid of `2^bits` values, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub quantize: BTreeMap<String, u32>,
+    /// Which solver takes the model's programs over Hermitian matrices, where it has any.
+    #[serde(default, skip_serializing_if = "Method::is_auto")]
+    pub conic: Method,
 }
 
 impl ProblemSpec {
@@ -92,6 +96,7 @@ impl ProblemSpec {
             constraints,
             fixed: BTreeMap::new(),
             quantize: BTreeMap::new(),
+            conic: Method::Auto,
         }
     }
 

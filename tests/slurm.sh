@@ -2,9 +2,12 @@
 # A sweep on Slurm, on this one machine: submitted as a job array, one task killed, submitted again, and compared byte for
 # byte with the same sweep run here. Needs root, and Debian's slurm-wlm; everything it makes is in a temporary folder.
 #
-#   tests/slurm.sh path/to/isacopt
+#   tests/slurm.sh path/to/isacopt sweep.toml
+#
+# The sweep has 60 runs, half of them of `random_search`, which asks for 2 processors and 200M.
 set -euo pipefail
-isacopt=$(realpath "${1:-target/debug/isacopt}")
+isacopt=$(realpath "$1")
+config=$(realpath "$2")
 here=$(mktemp -d /tmp/isacopt-slurm.XXXXXX)
 chmod 755 "$here"
 node=$(hostname -s)
@@ -70,37 +73,7 @@ for _ in $(seq 100); do
 done
 sinfo --noheader --format=%t | grep -q idle || { tail -n 20 "$here"/slurm*.log "$here"/slurm*.out >&2; fail "the node does not come up"; }
 
-cat >"$here/sweep.toml" <<CONFIG
-name = "slurm"
-
-[scenario]
-type = "monostatic"
-transmit = { horizontal = 4, vertical = 4 }
-receive = { horizontal = 3, vertical = 3 }
-users = 4
-crlb_azimuth_limit = "4 deg"
-crlb_elevation_limit = "4 deg"
-
-[[solver]]
-type = "random_search"
-max_evaluations = 20_000
-
-[[solver]]
-type = "equal_communication"
-
-[resources]
-memory = "100M"
-
-[resources.solver.random_search]
-cpus = 2
-memory = "200M"
-
-[sweep]
-"scenario.transmit_power" = ["20 dB", "25 dB", "30 dB"]
-
-[trials]
-count = 10
-CONFIG
+cp "$config" "$here/sweep.toml"
 cd "$here"
 "$isacopt" run sweep.toml --out local >/dev/null 2>&1 || fail "the local run failed"
 # 12 tasks of one solver are more than an array of this cluster may have: two arrays of it, and of the other solver two.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::print;
 use crate::error::Result;
-use crate::report::{Comparison, Grid, Layout, Study};
+use crate::report::{Comparison, Grid, Layout, Study, write_side_by_side};
 use crate::results::RunFolder;
 
 /// Compare two run folders: what of their configs differs, and their results in pairs
@@ -25,18 +25,25 @@ pub struct Arguments {
     /// How the table is written
     #[arg(long, value_enum, default_value_t)]
     format: Layout,
+    /// Write a page, too: what changed, the paired differences with their quantiles, and their picture
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let read = |path: &PathBuf| Ok::<_, crate::error::Error>(Study::new(RunFolder::read(path)?));
+    let read = |path: &PathBuf| Ok::<_, crate::error::Error>(Study::new(RunFolder::without_designs(path)?));
     let (first, second) = (read(&arguments.first)?, read(&arguments.second)?);
-    let found = Comparison::of(&first, &second);
+    let mut found = Comparison::of(&first, &second);
     let kept = |id: &str| {
         let same = |m: &String| m == id || id.strip_prefix("run.") == Some(m);
         arguments.metric.is_empty() || arguments.metric.iter().any(same)
     };
-    let rows = found.paired.iter().filter(|p| kept(&p.quantity.id)).map(|p| p.row()).collect();
+    found.paired.retain(|p| kept(&p.quantity.id));
+    if let Some(path) = &arguments.page {
+        write_side_by_side(path, &first, &second, &found)?;
+    }
+    let rows = found.paired.iter().map(|p| p.row()).collect();
     let header = ["solver", "quantity", "first", "second", "second - first", "pairs", "better", "worse"];
     let grid = Grid { header: header.map(str::to_string).to_vec(), rows, words: 2 };
     if arguments.format != Layout::Text {

@@ -14,6 +14,7 @@ use crate::instance::InstanceFile;
 use crate::metric::{MetricValues, number_json};
 use crate::model::{PrintedFigure, SystemModel};
 use crate::problem::{Evaluator, Problem};
+use crate::results::Metrics;
 use crate::scenario::scenarios;
 
 /// Judge the designs of an instance file: all metrics, and whether the limits hold
@@ -55,8 +56,7 @@ pub fn model(file: &InstanceFile) -> Result<Arc<dyn SystemModel>> {
 
 /// All metrics as JSON, in the model's order.
 pub fn metrics_json(model: &dyn SystemModel, values: &MetricValues) -> Value {
-    let entries = model.metrics().iter().enumerate();
-    Value::Object(entries.map(|(i, info)| (info.id.clone(), values.to_json(i, info))).collect())
+    json!(Metrics::of(model.metrics(), values))
 }
 
 /// What a design is worth: metrics, feasibility, violation.

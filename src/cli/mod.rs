@@ -22,6 +22,7 @@ mod plot;
 mod plugin;
 mod plugin_worker;
 mod replay;
+mod report;
 mod reproduce;
 mod run;
 mod schema;
@@ -75,6 +76,7 @@ enum Command {
     Cite(cite::Arguments),
     Compare(compare::Arguments),
     Table(table::Arguments),
+    Report(report::Arguments),
     Reproduce(reproduce::Arguments),
     Plugin(plugin::Arguments),
     PluginWorker(plugin_worker::Arguments),
@@ -107,6 +109,7 @@ impl Command {
             Self::Cite(arguments) => cite::run(&arguments),
             Self::Compare(arguments) => compare::run(&arguments),
             Self::Table(arguments) => table::run(&arguments),
+            Self::Report(arguments) => report::run(&arguments),
             Self::Plugin(arguments) => plugin::run(&arguments),
             Self::PluginWorker(arguments) => plugin_worker::run(&arguments),
             Self::Music(arguments) => music::run(&arguments),

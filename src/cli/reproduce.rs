@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         if !run::run(&started)? {
             return Ok(false);
         }
-        let study = Study::new(RunFolder::read(&folder)?);
+        let study = Study::new(RunFolder::without_designs(&folder)?);
         let tested = run_claims(&study)?;
         print(&table(&tested))?;
         summary.push((name, tested));

@@ -195,9 +195,15 @@ pub fn summarize(folder: &Path, words: &str, stopped: Option<String>) -> Result<
     if let Some(stopped) = stopped {
         say(&stopped);
     }
-    let page = report::write_study(&study)?;
-    let figures = report::draw_study(&study)?.map_or(String::new(), |path| format!("\nfigures  {}", path.display()));
-    print(&format!("{words}\nresults  {}\nreport   {}{figures}", folder.display(), page.display()))
+    print(&format!("{words}\n{}", write_pages(&study)?))
+}
+
+/// Writes the figures and the page of a run folder, and tells where they are.
+pub fn write_pages(study: &Study) -> Result<String> {
+    // The page links to the figures that are there.
+    let figures = report::draw_study(study)?.map_or(String::new(), |path| format!("\nfigures  {}", path.display()));
+    let page = report::write_study(study)?;
+    Ok(format!("results  {}\nreport   {}{figures}", study.folder.path.display(), page.display()))
 }
 
 /// Writes to standard error. Where it is closed, nobody is left to tell.

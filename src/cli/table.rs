@@ -22,7 +22,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let study = Study::new(RunFolder::read(&arguments.run)?);
+    let study = Study::new(RunFolder::without_designs(&arguments.run)?);
     match arguments.format {
         Layout::Text => print(&comparison(&study)),
         layout => print(grid(&study, true).write(layout).trim_end()),

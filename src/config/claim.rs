@@ -8,7 +8,7 @@ use super::source::segment;
 use crate::error::InputError;
 use crate::instance::found;
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "paper",
     "why",
     "holds",
@@ -21,6 +21,7 @@ const KEYS: [&str; 14] = [
     "value",
     "than",
     "along",
+    "beside",
     "relation",
     "within",
 ];
@@ -50,6 +51,21 @@ pub enum ClaimTest {
         along: String,
         /// Whether it rises.
         rises: bool,
+    },
+    /// The solver's metric changes so much along a swept key, from the least place to the largest: by this factor in the
+    /// linear scale, by this difference in others.
+    Change {
+        /// The swept key.
+        along: String,
+        /// The change.
+        value: f64,
+    },
+    /// What random draws found beside the solver's metric is so many times the metric, or so much above it in other scales.
+    Beside {
+        /// `simulated`, or an estimator's name.
+        drawn: String,
+        /// The ratio or difference.
+        value: f64,
     },
     /// Nothing in the results can test it; `why` says what is known.
     Words,
@@ -114,22 +130,28 @@ impl ClaimConfig {
         }
         let relation = fields.choice("relation", &["higher", "lower", "rises", "falls"]);
         let (value, than, along) = (fields.number("value", "a number"), fields.text("than"), fields.text("along"));
-        let test = match (value, than, along, relation.as_deref()) {
-            (Some(value), None, None, None) => ClaimTest::Value(value),
-            (Some(value), Some(than), None, None) => ClaimTest::Ratio { than, value },
-            (None, Some(than), None, Some(r @ ("higher" | "lower"))) => {
+        let beside = fields.text("beside");
+        let test = match (value, than, along, beside, relation.as_deref()) {
+            (Some(value), None, None, None, None) => ClaimTest::Value(value),
+            (Some(value), Some(than), None, None, None) => ClaimTest::Ratio { than, value },
+            (Some(value), None, Some(along), None, None) => ClaimTest::Change { along, value },
+            (Some(value), None, None, Some(drawn), None) => ClaimTest::Beside { drawn, value },
+            (None, Some(than), None, None, Some(r @ ("higher" | "lower"))) => {
                 ClaimTest::Order { than, higher: r == "higher" }
             }
-            (None, None, Some(along), Some(r @ ("rises" | "falls"))) => ClaimTest::Trend { along, rises: r == "rises" },
-            (None, None, None, None) => ClaimTest::Words,
+            (None, None, Some(along), None, Some(r @ ("rises" | "falls"))) => {
+                ClaimTest::Trend { along, rises: r == "rises" }
+            }
+            (None, None, None, None, None) => ClaimTest::Words,
             _ => {
-                let allowed = "`value`, or `than` with `value` (a ratio), or `than` with `relation` \"higher\" or \"lower\", or `along` with `relation` \
-                               \"rises\" or \"falls\"";
+                let allowed = "`value`, alone or with one of `than` (a ratio), `along` (a change) and `beside`; or `than` with \
+                               `relation` \"higher\" or \"lower\", or `along` with `relation` \"rises\" or \"falls\"";
                 fields.mistake("relation", "keys that are no test together".into(), allowed);
                 ClaimTest::Words
             }
         };
-        let usual = if matches!(test, ClaimTest::Value(_) | ClaimTest::Ratio { .. }) { 0.05 } else { 1e-6 };
+        let ordered = matches!(test, ClaimTest::Order { .. } | ClaimTest::Trend { .. } | ClaimTest::Words);
+        let usual = if ordered { 1e-6 } else { 0.05 };
         Some(Self {
             place: place.into(),
             paper: paper?,
@@ -166,9 +188,10 @@ pub(super) fn claim_schema() -> Value {
             "statistic": names(&["mean", "median"], "What stands for the trials."),
             "scale": names(&["linear", "dB", "degrees"], "The scale in which values are compared."),
             "at": { "type": "object", "description": "Values of swept keys: the points that the claim is about." },
-            "value": { "type": "number", "description": "The paper's value, in the scale; with `than` the ratio to the other solver's." },
+            "value": { "type": "number", "description": "The paper's value, in the scale; with `than`, `along` or `beside` the ratio (a difference in other scales than the linear) to the other solver's, of the last place to the first, or of what was drawn to the metric." },
             "than": text("The other solver's label, for `relation` \"higher\" and \"lower\", and for ratios."),
-            "along": text("The swept key, for `relation` \"rises\" and \"falls\"."),
+            "along": text("The swept key, for `relation` \"rises\" and \"falls\", and for changes."),
+            "beside": text("What random draws found beside the metric: `simulated`, or an estimator's name."),
             "relation": names(&["higher", "lower", "rises", "falls"], "What the claim says."),
             "within": { "type": "number", "minimum": 0, "description": "The tolerance: relative in the linear scale, a difference in others." },
         },
@@ -191,13 +214,16 @@ mod tests {
     fn claims_are_read_with_their_tests() {
         let (claims, mistakes) = read(
             "[[claim]]\npaper = 'a'\nvalue = 3\n[[claim]]\npaper = 'b'\nthan = 'x'\nrelation = 'lower'\nholds = false\n\
-             [[claim]]\npaper = 'c'\nalong = 'k'\nrelation = 'rises'\n[[claim]]\npaper = 'd'\n",
+             [[claim]]\npaper = 'c'\nalong = 'k'\nrelation = 'rises'\n[[claim]]\npaper = 'd'\n\
+             [[claim]]\npaper = 'e'\nalong = 'k'\nvalue = 2\n[[claim]]\npaper = 'f'\nbeside = 'simulated'\nvalue = 1\n",
         );
         assert_eq!(mistakes, Vec::<String>::new());
         let tests: Vec<ClaimTest> = claims.iter().map(|c| c.test.clone()).collect();
         let order = ClaimTest::Order { than: "x".into(), higher: false };
         let trend = ClaimTest::Trend { along: "k".into(), rises: true };
-        assert_eq!(tests, [ClaimTest::Value(3.0), order, trend, ClaimTest::Words]);
+        let change = ClaimTest::Change { along: "k".into(), value: 2.0 };
+        let beside = ClaimTest::Beside { drawn: "simulated".into(), value: 1.0 };
+        assert_eq!(tests, [ClaimTest::Value(3.0), order, trend, ClaimTest::Words, change, beside]);
         assert_eq!((claims[0].within, claims[1].within, claims[1].holds), (0.05, 1e-6, false));
     }
 
@@ -206,7 +232,8 @@ mod tests {
         for (line, words) in [
             ("value = 3", "`claim[0].paper`: found no such key"),
             ("paper = 'a'\nvalu = 3", "c.toml:3: `claim[0].valu`"),
-            ("paper = 'a'\nvalue = 3\nalong = 'b'", "keys that are no test together"),
+            ("paper = 'a'\nvalue = 3\nalong = 'b'\nthan = 'c'", "keys that are no test together"),
+            ("paper = 'a'\nbeside = 'simulated'", "keys that are no test together"),
             ("paper = 'a'\nthan = 'b'\nrelation = 'rises'", "keys that are no test together"),
             ("paper = 'a'\nvalue = 'b'", "c.toml:3: `claim[0].value`"),
         ] {

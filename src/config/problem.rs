@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::conic::hermitian::Method;
 use crate::error::InputError;
 use crate::instance::found;
 use crate::math::{Angle, Power, Ratio, SquaredAngle};
@@ -20,6 +21,8 @@ pub struct ProblemConfig {
     pub limits: Vec<LimitConfig>,
     /// Blocks of phases that are held to a grid, and the bits of each.
     pub quantize: BTreeMap<String, u32>,
+    /// Which solver takes the model's programs over Hermitian matrices.
+    pub conic: Method,
 }
 
 /// A limit as it is written.
@@ -93,9 +96,18 @@ impl ProblemConfig {
                     let allowed = "a table { block = bits }";
                     mistakes.push(InputError::new("problem.quantize", found(other), allowed));
                 }
+                ("conic", Value::String(name)) => match Method::named(name) {
+                    Some(method) => config.conic = method,
+                    None => mistakes.push(InputError::unknown("problem.conic", name, Method::NAMES)),
+                },
+                ("conic", other) => {
+                    let allowed = Method::NAMES.map(|name| format!("\"{name}\"")).join(", ");
+                    mistakes.push(InputError::new("problem.conic", found(other), allowed));
+                }
                 _ => {
                     let key_path = format!("problem.{key}");
-                    mistakes.push(InputError::unknown(key_path, key, ["objective", "constraints", "quantize"]));
+                    let allowed = ["objective", "constraints", "quantize", "conic"];
+                    mistakes.push(InputError::unknown(key_path, key, allowed));
                 }
             }
         }
@@ -138,6 +150,7 @@ impl ProblemConfig {
             spec.objective = objective.clone();
         }
         spec.quantize.clone_from(&self.quantize);
+        spec.conic = self.conic;
         spec.constraints.retain(|own| self.limits.iter().all(|l| l.metric != own.metric));
         for limit in &self.limits {
             let Some(info) = infos.iter().find(|m| m.id == limit.metric) else {
@@ -249,15 +262,22 @@ mod tests {
     #[test]
     fn all_mistakes_of_the_section_are_told() {
         let section = json!({
-            "objectiv": "a", "objective": { "a": "b" },
+            "objectiv": "a", "objective": { "a": "b" }, "conic": "clarabell",
             "constraints": { "a": 3, "b": { "atleast": 2 }, "c": { "at_least": 2 } }
         });
         let mut mistakes = Vec::new();
         let config = ProblemConfig::read(Some(&section), &mut mistakes);
         let keys: Vec<&str> = mistakes.iter().map(|m| m.key.as_str()).collect();
-        let expected =
-            ["problem.objectiv", "problem.objective.a", "problem.constraints.a", "problem.constraints.b.atleast"];
+        let expected = [
+            "problem.objectiv",
+            "problem.objective.a",
+            "problem.conic",
+            "problem.constraints.a",
+            "problem.constraints.b.atleast",
+        ];
         assert_eq!(keys, expected);
+        let conic = mistakes[2].to_string();
+        assert!(conic.contains("`clarabell`") && conic.contains("did you mean `clarabel`"), "{conic}");
         assert_eq!(config.limits.len(), 1);
     }
 }

@@ -6,6 +6,7 @@ use super::claim::claim_schema;
 use super::figure::figure_schema;
 use super::plugin::PluginConfig;
 use super::solver::DRIVER_KEYS;
+use crate::conic::hermitian::Method;
 use crate::driver::StopRules;
 use crate::error::Result;
 use crate::math::Streams;
@@ -80,6 +81,11 @@ pub fn config_schema() -> Result<Value> {
                     "description": "Bits of each phase, by block: continuous phases are held to a grid, for the discrete solvers.",
                     "type": "object",
                     "additionalProperties": { "type": "integer", "minimum": 1, "maximum": 16 },
+                },
+                "conic": {
+                    "description": "Which solver takes the semidefinite programs over Hermitian matrices of models that have any.",
+                    "enum": Method::NAMES,
+                    "default": "auto",
                 },
             })),
             "plugin": { "description": "Files that further solvers, metrics and models are loaded from.", "type": "array",

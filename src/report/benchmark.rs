@@ -5,6 +5,8 @@
 //! target is a relative gap to the problem's [reference](Reference); a run hits it with the first record of its trace
 //! whose best feasible design is that close. A run that never does, whatever its end, counts as unsolved.
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
 use super::convergence::Effort;
 use super::study::Study;
 use crate::error::Result;
@@ -66,6 +68,15 @@ struct Attempt {
     spent: [f64; 2],
 }
 
+/// All solvers on one problem.
+struct Solved {
+    /// By solver.
+    attempts: Vec<Attempt>,
+    dimension: usize,
+    proven: bool,
+    cell: usize,
+}
+
 /// All solvers on all problems that every one of them has been run on.
 #[derive(Clone, Debug)]
 pub struct Benchmark {
@@ -75,6 +86,8 @@ pub struct Benchmark {
     dimensions: Vec<usize>,
     /// By problem: whether its reference is a proven bound.
     proven: Vec<bool>,
+    /// By problem: its sweep point.
+    cells: Vec<usize>,
 }
 
 impl Benchmark {
@@ -84,7 +97,7 @@ impl Benchmark {
     /// Where a trace cannot be read.
     pub fn read(study: &Study) -> Result<Self> {
         let solvers = study.solvers.len();
-        let mut benchmark = Self { attempts: vec![Vec::new(); solvers], dimensions: Vec::new(), proven: Vec::new() };
+        let mut problems: Vec<(usize, u64, Vec<&RunRecord>)> = Vec::new();
         for cell in 0..study.cells.len() {
             let mut trials: Vec<Vec<Option<&RunRecord>>> = Vec::new();
             let mut numbers: Vec<u64> = Vec::new();
@@ -103,49 +116,35 @@ impl Benchmark {
             }
             for (trial, records) in numbers.into_iter().zip(trials) {
                 let records: Option<Vec<&RunRecord>> = records.into_iter().collect();
-                if let Some(records) = records {
-                    benchmark.push(study, cell, trial, &records)?;
-                }
+                problems.extend(records.map(|records| (cell, trial, records)));
             }
+        }
+        let solved = problems.into_par_iter().map(|(cell, trial, records)| solved(study, cell, trial, &records));
+        let mut benchmark =
+            Self { attempts: vec![Vec::new(); solvers], dimensions: Vec::new(), proven: Vec::new(), cells: Vec::new() };
+        for problem in solved.collect::<Result<Vec<Option<Solved>>>>()?.into_iter().flatten() {
+            benchmark.attempts.iter_mut().zip(problem.attempts).for_each(|(all, attempt)| all.push(attempt));
+            benchmark.dimensions.push(problem.dimension);
+            benchmark.proven.push(problem.proven);
+            benchmark.cells.push(problem.cell);
         }
         Ok(benchmark)
     }
 
-    fn push(&mut self, study: &Study, cell: usize, trial: u64, records: &[&RunRecord]) -> Result<()> {
-        let feasible = || records.iter().filter(|r| r.feasible && r.objective.value.is_finite());
-        let Some(sign) = feasible().next().map(|r| r.objective.direction.sign()) else { return Ok(()) };
-        let best = sign * feasible().map(|r| sign * r.objective.value).fold(f64::NEG_INFINITY, f64::max);
-        let bound = study.bound(cell, trial);
-        let references = [bound.unwrap_or(best), best];
-        for (solver, record) in records.iter().enumerate() {
-            let mut attempt = Attempt {
-                hits: [[[f64::INFINITY; TARGETS]; 2]; 2],
-                spent: [record.evaluations as f64, study.folder.times.get(&record.run).copied().unwrap_or(0.0)],
-            };
-            let mut next = [0; 2];
-            for step in study.folder.trace(&record.run)? {
-                let efforts = [step.evaluations as f64, step.time];
-                attempt.spent = [attempt.spent[0].max(efforts[0]), attempt.spent[1].max(efforts[1])];
-                if !(step.violation <= FEASIBLE && step.objective.is_finite()) {
-                    continue;
-                }
-                for (kind, reference) in references.iter().enumerate() {
-                    let behind = sign * (reference - step.objective) > 0.0;
-                    let gap = if behind { study.gap(step.objective, *reference) } else { 0.0 };
-                    // A hair of slack: a solver that is at the reference to rounding has hit a target of that size.
-                    while next[kind] < TARGETS && gap <= target(next[kind]) * (1.0 + 1e-9) {
-                        for (effort, spent) in efforts.iter().enumerate() {
-                            attempt.hits[kind][effort][next[kind]] = *spent;
-                        }
-                        next[kind] += 1;
-                    }
-                }
-            }
-            self.attempts[solver].push(attempt);
+    /// The same over the problems of some sweep points only.
+    pub fn within(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.problems()).filter(|p| keep(self.cells[*p])).collect();
+        Self {
+            attempts: self.attempts.iter().map(|all| kept.iter().map(|p| all[*p].clone()).collect()).collect(),
+            dimensions: kept.iter().map(|p| self.dimensions[*p]).collect(),
+            proven: kept.iter().map(|p| self.proven[*p]).collect(),
+            cells: kept.iter().map(|p| self.cells[*p]).collect(),
         }
-        self.dimensions.push(feasible().find_map(|r| r.dimension()).unwrap_or(1).max(1));
-        self.proven.push(bound.is_some());
-        Ok(())
+    }
+
+    /// The number of solvers.
+    pub fn solvers(&self) -> usize {
+        self.attempts.len()
     }
 
     /// The number of problems.
@@ -206,6 +205,45 @@ impl Benchmark {
     }
 }
 
+/// Reads the traces of all solvers on a problem; none where no solver found a feasible design.
+fn solved(study: &Study, cell: usize, trial: u64, records: &[&RunRecord]) -> Result<Option<Solved>> {
+    let feasible = || records.iter().filter(|r| r.feasible && r.objective.value.is_finite());
+    let Some(sign) = feasible().next().map(|r| r.objective.direction.sign()) else { return Ok(None) };
+    let best = sign * feasible().map(|r| sign * r.objective.value).fold(f64::NEG_INFINITY, f64::max);
+    let bound = study.bound(cell, trial);
+    let references = [bound.unwrap_or(best), best];
+    // A hair of slack: a solver that is at the reference to rounding has hit a target of that size.
+    let targets: [f64; TARGETS] = std::array::from_fn(|i| target(i) * (1.0 + 1e-9));
+    let mut attempts = Vec::with_capacity(records.len());
+    for record in records {
+        let mut attempt = Attempt {
+            hits: [[[f64::INFINITY; TARGETS]; 2]; 2],
+            spent: [record.evaluations as f64, study.folder.times.get(&record.run).copied().unwrap_or(0.0)],
+        };
+        let mut next = [0; 2];
+        for step in study.folder.trace(&record.run)? {
+            let efforts = [step.evaluations as f64, step.time];
+            attempt.spent = [attempt.spent[0].max(efforts[0]), attempt.spent[1].max(efforts[1])];
+            if !(step.violation <= FEASIBLE && step.objective.is_finite()) {
+                continue;
+            }
+            for (kind, reference) in references.iter().enumerate() {
+                let behind = sign * (reference - step.objective) > 0.0;
+                let gap = if behind { study.gap(step.objective, *reference) } else { 0.0 };
+                while next[kind] < TARGETS && gap <= targets[next[kind]] {
+                    for (effort, spent) in efforts.iter().enumerate() {
+                        attempt.hits[kind][effort][next[kind]] = *spent;
+                    }
+                    next[kind] += 1;
+                }
+            }
+        }
+        attempts.push(attempt);
+    }
+    let dimension = feasible().find_map(|r| r.dimension()).unwrap_or(1).max(1);
+    Ok(Some(Solved { attempts, dimension, proven: bound.is_some(), cell }))
+}
+
 /// Efforts of nothing, which a logarithmic axis and a ratio do not know: one evaluation, or the shortest time.
 fn floored(effort: f64, kind: usize) -> f64 {
     effort.max(if kind == 0 { 1.0 } else { SHORTEST })
@@ -260,6 +298,7 @@ mod tests {
             ],
             dimensions: vec![1, 3, 3],
             proven: vec![true, false, true],
+            cells: vec![0, 0, 1],
         }
     }
 
@@ -288,6 +327,11 @@ mod tests {
         let running = b.expected_running_time(0, bound, 0);
         assert_eq!(running, [(1.0, 15.0), (target(1), 16.0), (target(2), 38.0)]);
         assert_eq!(b.expected_running_time(1, bound, 0)[1], (target(1), 20.0));
+        // The first two problems alone.
+        let part = b.within(|cell| cell == 0);
+        assert_eq!((part.problems(), part.proven()), (2, 1));
+        assert_eq!(part.performance_profile(0, bound, 0, 1), [(1.0, 1.0)]);
+        assert_eq!(part.data_profile(1, bound, 1), [(4.0, 0.5)]);
     }
 
     #[test]

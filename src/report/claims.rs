@@ -2,9 +2,13 @@
 
 use super::html::number;
 use super::quantity::{Quantity, Scale};
+use super::simulated::{MonteCarlo, estimated, estimators, simulated};
 use super::study::{Reduction, Study};
 use crate::config::{ClaimConfig, ClaimTest};
 use crate::error::InputError;
+
+/// What a claim calls simulated values that stand beside a metric.
+const SIMULATED: &str = "simulated";
 
 /// How a claim stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Tested {
     pub expected: bool,
     /// Why.
     pub why: String,
+    /// Whether the verdict is what the config says in words, and no number of the run tests it.
+    pub in_words: bool,
 }
 
 /// Tests claims on a run.
@@ -88,12 +94,19 @@ impl<'a> Tester<'a> {
         }
         let keys = || study.swept_keys().map(|(_, k)| k.key.as_str());
         let along = match &claim.test {
-            ClaimTest::Trend { along, .. } => Some(("along", along)),
+            ClaimTest::Trend { along, .. } | ClaimTest::Change { along, .. } => Some(("along", along)),
             _ => None,
         };
         for (name, swept) in claim.at.iter().map(|(swept, _)| ("at", swept)).chain(along) {
             if study.swept(swept).is_none() {
                 return Err(InputError::unknown(key(name), swept, keys()));
+            }
+        }
+        if let ClaimTest::Beside { drawn, .. } = &claim.test {
+            let names = estimators(study, quantity);
+            if drawn != SIMULATED && !names.contains(drawn) {
+                let names = names.iter().map(String::as_str).chain([SIMULATED]);
+                return Err(InputError::unknown(key("beside"), drawn, names));
             }
         }
         let scale = match claim.scale.as_deref() {
@@ -111,6 +124,8 @@ impl<'a> Tester<'a> {
             ClaimTest::Ratio { than, value } => self.ratio(than, *value),
             ClaimTest::Order { than, higher } => self.order(than, *higher),
             ClaimTest::Trend { along, rises } => self.trend(along, *rises),
+            ClaimTest::Change { along, value } => self.change(along, *value),
+            ClaimTest::Beside { drawn, value } => self.beside(drawn, *value),
         };
         Tested {
             paper: self.claim.paper.clone(),
@@ -118,27 +133,49 @@ impl<'a> Tester<'a> {
             verdict,
             expected: verdict == Verdict::Untested || (verdict == Verdict::Holds) == self.claim.holds,
             why: self.claim.why.clone().unwrap_or_default(),
+            in_words: matches!(self.claim.test, ClaimTest::Words),
         }
     }
 
     fn value(&self, value: f64) -> (Verdict, String) {
-        let found: Vec<f64> = self.cells().filter_map(|c| self.at(c, self.solver)).collect();
-        if found.is_empty() {
-            return (Verdict::Untested, String::new());
-        }
-        let size = if self.scale == Scale::Linear { value.abs() } else { 1.0 };
-        let holds = found.iter().all(|x| (x - value).abs() <= self.claim.within * size);
-        (verdict(holds), range(&found, 4))
+        self.all_near(&self.cells().filter_map(|c| self.at(c, self.solver)).collect::<Vec<_>>(), value)
     }
 
     fn ratio(&self, than: &str, value: f64) -> (Verdict, String) {
-        let found: Vec<f64> = self.pairs(than).iter().map(|pair| self.over(pair)).collect();
+        self.all_near(&self.pairs(than).iter().map(|pair| self.over(pair)).collect::<Vec<_>>(), value)
+    }
+
+    fn change(&self, along: &str, value: f64) -> (Verdict, String) {
+        let ends = self
+            .lines(along)
+            .into_iter()
+            .filter(|line| line.len() > 1)
+            .filter_map(|line| Some((line.last()?.1, line.first()?.1)));
+        self.all_near(&ends.map(|pair| self.over(&pair)).collect::<Vec<_>>(), value)
+    }
+
+    fn beside(&self, drawn: &str, value: f64) -> (Verdict, String) {
+        let reduction = Reduction::named(self.claim.reduction.as_deref());
+        let statistic =
+            |m: MonteCarlo| if self.claim.statistic.as_deref() == Some("median") { m.median } else { m.mean };
+        let found = self.cells().filter_map(|cell| {
+            let found = match drawn {
+                SIMULATED => simulated(self.study, self.quantity, reduction, cell, self.solver),
+                name => estimated(self.study, self.quantity, name, reduction, cell, self.solver),
+            };
+            Some(self.over(&(self.scale.apply(statistic(found?)), self.at(cell, self.solver)?)))
+        });
+        self.all_near(&found.filter(|x| !x.is_nan()).collect::<Vec<_>>(), value)
+    }
+
+    /// Whether all values are the claim's, to its tolerance.
+    fn all_near(&self, found: &[f64], value: f64) -> (Verdict, String) {
         if found.is_empty() {
             return (Verdict::Untested, String::new());
         }
         let size = if self.scale == Scale::Linear { value.abs() } else { 1.0 };
         let holds = found.iter().all(|x| (x - value).abs() <= self.claim.within * size);
-        (verdict(holds), range(&found, 4))
+        (verdict(holds), range(found, 4))
     }
 
     fn order(&self, than: &str, higher: bool) -> (Verdict, String) {
@@ -164,24 +201,9 @@ impl<'a> Tester<'a> {
     }
 
     fn trend(&self, along: &str, rises: bool) -> (Verdict, String) {
-        let Some((axis, key)) = self.study.swept(along) else { return (Verdict::Untested, String::new()) };
-        let position = |point: usize| key.numbers.as_ref().map_or(point as f64, |numbers| numbers[point]);
         let sign = if rises { 1.0 } else { -1.0 };
         let (mut steps, mut holding, mut ends) = (0, 0, Vec::new());
-        type Line = (Vec<usize>, Vec<(f64, f64)>);
-        let mut lines: Vec<Line> = Vec::new();
-        for cell in self.cells() {
-            let Some(y) = self.at(cell, self.solver) else { continue };
-            let mut place = self.study.cells[cell].place.clone();
-            let x = position(place[axis]);
-            place[axis] = 0;
-            match lines.iter_mut().find(|(known, _)| *known == place) {
-                Some((_, line)) => line.push((x, y)),
-                None => lines.push((place, vec![(x, y)])),
-            }
-        }
-        for (_, line) in &mut lines {
-            line.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for line in self.lines(along) {
             for pair in line.windows(2) {
                 steps += 1;
                 holding += usize::from(sign * (pair[1].1 - pair[0].1) >= -self.slack(pair[0].1));
@@ -194,6 +216,28 @@ impl<'a> Tester<'a> {
             0 => (Verdict::Untested, String::new()),
             _ => (verdict(holding == steps), format!("at {holding} of {steps} steps; {}", ends.join(", "))),
         }
+    }
+
+    /// The metric along a swept key, in ascending order of the key: a line for each place on the other axes.
+    fn lines(&self, along: &str) -> Vec<Vec<(f64, f64)>> {
+        let Some((axis, key)) = self.study.swept(along) else { return Vec::new() };
+        let position = |point: usize| key.numbers.as_ref().map_or(point as f64, |numbers| numbers[point]);
+        let (mut places, mut lines): (Vec<Vec<usize>>, Vec<Vec<(f64, f64)>>) = Default::default();
+        for cell in self.cells() {
+            let Some(y) = self.at(cell, self.solver) else { continue };
+            let mut place = self.study.cells[cell].place.clone();
+            let x = position(place[axis]);
+            place[axis] = 0;
+            match places.iter().position(|known| *known == place) {
+                Some(at) => lines[at].push((x, y)),
+                None => {
+                    places.push(place);
+                    lines.push(vec![(x, y)]);
+                }
+            }
+        }
+        lines.iter_mut().for_each(|line| line.sort_by(|a, b| a.0.total_cmp(&b.0)));
+        lines
     }
 
     fn slack(&self, size: f64) -> f64 {

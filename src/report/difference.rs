@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::html::{duration, number};
 use super::quantity::Quantity;
-use super::spread::Spread;
+use super::spread::{Spread, quantile, sorted};
 use super::study::{Reduction, Study, sign};
 use crate::results::RunRecord;
 
@@ -30,8 +30,12 @@ pub struct Paired {
     pub before: f64,
     /// Its mean in the second.
     pub after: f64,
+    /// The values of the first and the second in every pair.
+    pub values: Vec<(f64, f64)>,
     /// The differences.
     pub difference: Spread,
+    /// Their 5 % and 95 % quantiles.
+    pub tails: [f64; 2],
     /// In how many pairs the second is better and worse by more than 1e-9 of the size; none where nothing says which way is better.
     pub better: Option<(usize, usize)>,
 }
@@ -91,7 +95,8 @@ fn differences(first: &Study, second: &Study, label: &str, quantity: &Quantity, 
     let value = |study: &Study, record: &RunRecord| Reduction::Mean.apply(&study.entries(quantity, record));
     let values = pairs.iter().filter_map(|(a, b)| Some((value(first, a)?, value(second, b)?)));
     let values: Vec<(f64, f64)> = values.filter(|(a, b)| a.is_finite() && b.is_finite()).collect();
-    let difference = Spread::of(&values.iter().map(|(a, b)| b - a).collect::<Vec<_>>())?;
+    let differences = sorted(&values.iter().map(|(a, b)| b - a).collect::<Vec<_>>());
+    let difference = Spread::of(&differences)?;
     let mean = |pick: fn(&(f64, f64)) -> f64| values.iter().map(pick).sum::<f64>() / values.len() as f64;
     let sign = sign(quantity.direction);
     let beyond = |a: f64, b: f64| sign * (b - a) > 1e-9 * a.abs().max(b.abs());
@@ -103,7 +108,9 @@ fn differences(first: &Study, second: &Study, label: &str, quantity: &Quantity, 
         before: mean(|(a, _)| *a),
         after: mean(|(_, b)| *b),
         difference,
+        tails: [0.05, 0.95].map(|share| quantile(&differences, share)),
         better: (sign != 0.0).then_some((better, worse)),
+        values,
     })
 }
 

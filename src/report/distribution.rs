@@ -20,7 +20,8 @@ pub struct Distribution {
 impl Distribution {
     /// Of a quantity of a solver in a cell, with at most `points` values kept; none of fewer than two.
     pub fn of(study: &Study, quantity: &Quantity, cell: usize, solver: usize, points: usize) -> Option<Self> {
-        let entries: Vec<f64> = study.compared(cell, solver).flat_map(|r| study.entries(quantity, r)).collect();
+        let mut entries = Vec::new();
+        study.compared(cell, solver).for_each(|r| entries.extend_from_slice(&study.entries(quantity, r)));
         let values = sorted(&entries);
         if values.len() < 2 {
             return None;

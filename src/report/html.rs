@@ -2,6 +2,20 @@
 
 use serde_json::Value;
 
+const STYLE: &str = include_str!("page/style.css");
+
+/// A page's beginning up to its `body`. The browser itself sees to it that it loads nothing from elsewhere.
+pub fn head(title: &str, scripts: bool) -> String {
+    let script = if scripts { " script-src 'unsafe-inline';" } else { "" };
+    let title = escape(title);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline';{script} \
+         img-src data: blob:\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}</style>\n</head>\n"
+    )
+}
+
 /// Text that shows as itself, in content and in quoted attributes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -1,73 +1,96 @@
-//! The page: what was run, the table, and the places where the script draws the figures.
+//! The page: an overview, the table, the runs, and a page a figure, all in one file. Its script shows one at a time and
+//! draws a figure when its page is opened; without the script overview and table stand complete.
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
-use super::html::{escape, json};
+use super::html::{escape, head, json};
+use super::overview::{claims, facts, glance, trouble};
 use super::payload::payload;
-use super::quantity::capitalized;
+use super::runs::{details, digits};
+use super::shown::Shown;
 use super::study::Study;
-use super::swept::{text, words};
-use super::table::{same_name, table};
+use super::table::table;
 use crate::error::Result;
-use crate::trace::Status;
 
-const CHART_SCRIPT: &str = include_str!("vendor/chart.js/chart.umd.min.js");
-const SCRIPTS: [&str; 3] =
-    [include_str!("page/draw.js"), include_str!("page/figures.js"), include_str!("page/table.js")];
-pub(super) const STYLE: &str = include_str!("page/style.css");
+pub(super) const CHART_SCRIPT: &str = include_str!("vendor/chart.js/chart.umd.min.js");
+const SCRIPTS: [&str; 10] = [
+    include_str!("page/state.js"),
+    include_str!("page/draw.js"),
+    include_str!("page/figure.js"),
+    include_str!("page/figures.js"),
+    include_str!("page/statistics.js"),
+    include_str!("page/sortable.js"),
+    include_str!("page/table.js"),
+    include_str!("page/runs.js"),
+    include_str!("page/run.js"),
+    include_str!("page/navigate.js"),
+];
 
-/// The browser itself sees to it that the page loads nothing from elsewhere.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:";
+/// The details of runs take what is left of so many bytes, within these limits.
+const PAGE_BYTES: usize = 1_150_000;
+const DETAILS_BYTES: [usize; 2] = [30_000, 300_000];
 
 /// The whole page of a study.
 pub fn page(study: &Study) -> Result<String> {
     let name = title(study);
     // A config that was edited into mistakes since the run still has its page; `isacopt plot` names them.
-    let data = json(&payload(study, &super::run_figures(study).unwrap_or_default())?);
-    let mut html = String::with_capacity(data.len() + 400_000);
-    let _ = write!(
-        html,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
-        escape(&name)
+    let figures = super::run_figures(study).unwrap_or_default();
+    let tested = super::run_claims(study).unwrap_or_default();
+    let (shown, digits) = (Shown::of(study), digits(study));
+    let data = json(&payload(study, &shown, digits, &figures)?);
+    let mut html = head(&name, true);
+    html.push_str(
+        "<body>\n<header id=\"bar\" hidden><nav id=\"pages\"></nav><div id=\"filters\"></div></header>\n<main>\n\
+         <section id=\"overview\" data-page=\"overview\">\n",
     );
     let _ = write!(html, "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escape(&name), escape(&lead(study)));
+    html.push_str(
+        "<noscript><p class=\"note\">Figures, filters and single runs need JavaScript; what stands here does not. The \
+         figures for papers lie in the folder <code>figures</code> beside this page.</p></noscript>\n",
+    );
+    glance(study, &tested, &mut html);
     facts(study, &mut html);
-    results(study, &mut html);
-    trouble(study, &mut html);
-    claims(study, &mut html);
-    html.push_str("<noscript><p class=\"note\">The figures need JavaScript; the table does not.</p></noscript>\n");
-    for (id, heading) in [
-        ("convergence", "Convergence"),
-        ("sweep", "A metric over the sweep"),
-        ("tradeoff", "One metric against another"),
-        ("distribution", "Distribution over users and drops"),
-        ("effort", "Time against gap"),
-        ("benchmark", "Convergence over all problems"),
-    ] {
-        let _ = writeln!(
-            html,
-            "<section id=\"{id}\" class=\"figure\" hidden><h2>{heading}</h2><div class=\"controls\"></div>\
-             <div class=\"legend\"></div><div class=\"plot\"><canvas></canvas></div>\
-             <div class=\"marks\"></div><p class=\"caption\"></p></section>"
-        );
+    html.push_str("</section>\n");
+    results(study, &shown, &mut html);
+    for id in ["convergence", "sweep", "tradeoff", "distribution", "effort", "benchmark"] {
+        html += &figure(id, "figure");
     }
-    details(study, &mut html);
+    html.push_str("<section id=\"verdicts\" data-page=\"overview\">\n");
+    claims(&tested, &mut html);
+    trouble(study, &mut html);
+    html.push_str(
+        "</section>\n<section id=\"runs\" data-page=\"runs\" hidden><h2>Runs</h2><div class=\"controls\"></div>\
+         <div class=\"scroll\"><table class=\"list\"></table></div><p class=\"caption\">A line a run: a solver on a trial \
+         of a sweep point. Click one for its trace, metrics and design, and how to do it again.</p></section>\n\
+         <section id=\"run\" data-page=\"run\" hidden><h2></h2><dl class=\"facts\"></dl><div class=\"parts\"></div></section>\n",
+    );
+    html += &figure("run-trace", "run");
+    about(study, &mut html);
     html.push_str("</main>\n");
+    let scripts = SCRIPTS.join("\n");
+    let rest = html.len() + data.len() + CHART_SCRIPT.len() + scripts.len();
+    let [least, most] = DETAILS_BYTES;
+    let details = details(study, &shown, digits, PAGE_BYTES.saturating_sub(rest).clamp(least, most))?;
     let _ = write!(
         html,
-        "<script type=\"application/json\" id=\"data\">{data}</script>\n<script>\n{CHART_SCRIPT}</script>\n\
-         <script>\n{}</script>\n</body>\n</html>\n",
-        SCRIPTS.join("\n")
+        "<script type=\"application/json\" id=\"data\">{data}</script>\n\
+         <script type=\"text/plain\" id=\"details\">{details}</script>\n\
+         <script>\n{CHART_SCRIPT}</script>\n<script>\n{scripts}</script>\n</body>\n</html>\n"
     );
     Ok(html)
 }
 
-fn title(study: &Study) -> String {
+/// The places of a figure: the script fills and shows them.
+pub(super) fn figure(id: &str, page: &str) -> String {
+    format!(
+        "<section id=\"{id}\" data-page=\"{page}\" class=\"figure\" hidden><h2></h2><div class=\"controls\"></div>\
+         <div class=\"legend\"></div><div class=\"plot\"><canvas></canvas></div><div class=\"marks\"></div>\
+         <p class=\"caption\"></p><p class=\"files\"></p></section>\n"
+    )
+}
+
+/// What an experiment is called.
+pub(super) fn title(study: &Study) -> String {
     let named = study.config.get("name").and_then(toml::Value::as_str).map(str::to_string);
     let folder = || study.folder.path.file_name().map(|n| n.to_string_lossy().into_owned());
     named.or_else(folder).unwrap_or_else(|| "isacopt run".into())
@@ -90,47 +113,20 @@ fn lead(study: &Study) -> String {
     text
 }
 
-fn facts(study: &Study, html: &mut String) {
-    let table = |key: &str| study.config.get(key).and_then(toml::Value::as_table);
-    let mut rows: Vec<(String, String)> = Vec::new();
-    if let Some(kind) = table("scenario").and_then(|s| s.get("type")) {
-        rows.push(("Scenario".into(), plain(kind)));
-    }
-    if let Some(instances) = study.config.get("instances") {
-        rows.push(("Instances".into(), plain(instances)));
-    }
-    if let Some(objective) = study.objective_quantity() {
-        let verb = if super::study::sign(objective.direction) < 0.0 { "minimize" } else { "maximize" };
-        let unit = if objective.unit.is_empty() { String::new() } else { format!(" ({})", objective.unit) };
-        rows.push(("Objective".into(), format!("{verb} {}{unit}", words(&study.objective()))));
-    }
-    if let Some(constraints) = table("problem").and_then(|p| p.get("constraints")) {
-        rows.push(("Constraints".into(), plain(constraints)));
-    }
-    let solvers = study.solvers.iter().map(|(l, k)| if same_name(l, k) { l.clone() } else { format!("{l} ({k})") });
-    rows.push(("Solvers".into(), solvers.collect::<Vec<_>>().join(", ")));
-    for axis in &study.axes {
-        let keys: Vec<String> = axis.keys.iter().map(|k| format!("{}: {}", k.label, k.values.join(", "))).collect();
-        rows.push(("Sweep".into(), keys.join("; ")));
-    }
-    if let Some(seed) = table("trials").and_then(|t| t.get("seed")) {
-        rows.push(("Seed".into(), plain(seed)));
-    }
-    if let Value::Object(environment) = &study.folder.environment {
-        for (key, value) in environment.iter().filter(|(_, v)| v.is_string() || v.is_number() || v.is_boolean()) {
-            rows.push((capitalized(&words(key)), text(value)));
-        }
-    }
-    html.push_str("<dl class=\"facts\">");
-    for (name, value) in rows {
-        let _ = write!(html, "<div><dt>{}</dt><dd>{}</dd></div>", escape(&name), escape(&value));
-    }
-    html.push_str("</dl>\n");
-}
-
-fn results(study: &Study, html: &mut String) {
-    html.push_str("<section class=\"results\"><h2>Results</h2>\n<div class=\"controls\" id=\"filters\"></div>\n");
-    let _ = write!(html, "<div class=\"scroll\">\n{}</div>\n", table(study));
+fn results(study: &Study, shown: &Shown, html: &mut String) {
+    html.push_str(
+        "<section id=\"results\" data-page=\"results\"><h2>Results</h2>\n<p class=\"caption\" id=\"rows\"></p>\n",
+    );
+    let _ = write!(html, "<div class=\"scroll\">\n{}</div>\n", table(study, shown));
+    let thinned = match shown.thinned() {
+        true => format!(
+            "This page shows {} of {} sweep points, evenly spaced; <code>isacopt table</code> and <code>isacopt \
+             export</code> have all. ",
+            shown.cells.len(),
+            study.cells.len()
+        ),
+        false => String::new(),
+    };
     let trials = if study.trials() > 1 {
         "Figures are over the trials in which every solver compared at that point is feasible; a solver is compared \
          where it is feasible at least once. “Feasible” counts all its trials. "
@@ -140,61 +136,18 @@ fn results(study: &Study, html: &mut String) {
     let gaps = if study.logarithmic { "|objective − bound|" } else { "|objective − bound| / |objective|" };
     let _ = writeln!(
         html,
-        "<p class=\"caption\">{trials}Feasible: every limit holds to 10⁻⁶ of its size. Violation: the largest relative \
-         amount by which a limit is missed. Bound: the tightest proven bound of that trial. Gap: {gaps}. Time: the \
-         solver’s own, without judging designs for the record. Bold: the best objective at that point. Click a heading \
-         to sort; point at “Ended” for the reason.</p></section>"
+        "<p class=\"caption\">{thinned}{trials}Feasible: every limit holds to 10⁻⁶ of its size. Violation: the largest \
+         relative amount by which a limit is missed. Bound: the tightest proven bound of that trial. Gap: {gaps}. Time: \
+         the solver’s own, without judging designs for the record. Bold: the best objective at that point. Click a \
+         heading to sort, a row for its runs; point at “Ended” for the reason.</p></section>"
     );
 }
 
-/// What the paper says beside what was found, where the config says it.
-fn claims(study: &Study, html: &mut String) {
-    let tested = super::run_claims(study).unwrap_or_default();
-    if tested.is_empty() {
-        return;
-    }
-    html.push_str("<section class=\"claims\"><h2>What the paper says</h2><div class=\"scroll\"><table><thead><tr>");
-    html.push_str("<th>The paper</th><th>Here</th><th>Verdict</th><th>Why</th></tr></thead><tbody>");
-    for claim in tested {
-        let cells = [&claim.paper, &claim.ours, claim.verdict.name(), &claim.why].map(escape);
-        let _ = write!(html, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
-    }
-    html.push_str("</tbody></table></div></section>\n");
-}
-
-/// Runs that gave nothing to compare, with their reasons, gathered.
-fn trouble(study: &Study, html: &mut String) {
-    let mut rows: Vec<(String, &str, &str, usize)> = Vec::new();
-    for record in &study.folder.records {
-        use Status::{Diverged, Failed, Infeasible, Interrupted, NoFeasiblePoint, Skipped};
-        if !matches!(record.status, Diverged | Failed | Infeasible | Interrupted | NoFeasiblePoint | Skipped) {
-            continue;
-        }
-        let (solver, status, reason) = (record.solver.clone(), record.status.name(), record.reason.as_str());
-        match rows.iter().position(|r| r.0 == solver && r.1 == status && r.2 == reason) {
-            Some(at) => rows[at].3 += 1,
-            None if rows.len() < 40 => rows.push((solver, status, reason, 1)),
-            None => {}
-        }
-    }
-    if rows.is_empty() {
-        return;
-    }
-    html.push_str("<details class=\"trouble\"><summary>Runs that found no feasible design, and why</summary><table>");
-    html.push_str("<thead><tr><th>Solver</th><th>Ended</th><th>Runs</th><th>Reason</th></tr></thead><tbody>");
-    for (solver, status, reason, count) in rows {
-        let status = status.replace('_', " ");
-        let (solver, reason) = (escape(&solver), escape(reason));
-        let _ = write!(html, "<tr><td>{solver}</td><td>{status}</td><td>{count}</td><td>{reason}</td></tr>");
-    }
-    html.push_str("</tbody></table></details>\n");
-}
-
-fn details(study: &Study, html: &mut String) {
+fn about(study: &Study, html: &mut String) {
     let _ = write!(
         html,
-        "<section class=\"about\"><h2>What was run</h2>\n<details><summary>The config as resolved; run again, it gives \
-         the same results</summary><pre>{}</pre></details>\n",
+        "<section id=\"about\" data-page=\"about\"><h2>What was run</h2>\n<details open><summary>The config as resolved; \
+         run again, it gives the same results</summary><pre>{}</pre></details>\n",
         escape(&study.folder.config)
     );
     if !study.folder.environment.is_null() {
@@ -206,11 +159,4 @@ fn details(study: &Study, html: &mut String) {
         );
     }
     html.push_str("</section>\n");
-}
-
-fn plain(value: &toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

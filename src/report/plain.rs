@@ -3,8 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::html::escape;
-use super::page::STYLE;
+use super::html::{escape, head};
 use crate::error::Result;
 
 /// A part of what a command has to say.
@@ -32,13 +31,7 @@ pub(crate) fn write_parts(path: &Path, title: &str, parts: &[Part]) -> Result<()
 }
 
 fn page(title: &str, parts: &[Part]) -> String {
-    let title = escape(title);
-    let mut html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
-    );
+    let mut html = format!("{}<body>\n<main>\n<h1>{}</h1>\n", head(title, false), escape(title));
     for part in parts {
         match part {
             Part::Heading(text) => html += &format!("<h2>{}</h2>\n", escape(text)),

@@ -8,24 +8,25 @@ use serde_json::{Map, Value, json};
 
 use super::benchmark::nearest_target;
 use super::figure::{Vocabulary, find};
+use super::shown::Shown;
 use super::study::Study;
 use super::swept::text;
 use crate::config::{FigureConfig, FigureKind};
 
 /// The figures that the config asks for, as far as the run has what they name.
-pub fn presets(study: &Study, figures: &[FigureConfig]) -> Value {
+pub fn presets(study: &Study, shown: &Shown, figures: &[FigureConfig]) -> Value {
     let known = Vocabulary::of_study(study);
-    figures.iter().filter(|f| known.mistakes(f).is_empty()).map(|f| preset(study, f)).collect()
+    figures.iter().filter(|f| known.mistakes(f).is_empty()).map(|f| preset(study, shown, f)).collect()
 }
 
-fn preset(study: &Study, figure: &FigureConfig) -> Value {
+fn preset(study: &Study, shown: &Shown, figure: &FigureConfig) -> Value {
     let place = |label: &String| study.solvers.iter().position(|(l, _)| l == label);
     let labels = figure.labels.iter().filter_map(|(label, name)| Some((place(label)?.to_string(), json!(name))));
     json!({
         "kind": figure.kind.name(),
         "name": figure.name,
         "title": figure.title,
-        "state": state(study, figure),
+        "state": state(study, shown, figure),
         "solvers": figure.solvers.iter().filter_map(place).collect::<Vec<_>>(),
         "labels": labels.collect::<Map<String, Value>>(),
         "spread": figure.spread,
@@ -34,7 +35,7 @@ fn preset(study: &Study, figure: &FigureConfig) -> Value {
     })
 }
 
-fn state(study: &Study, figure: &FigureConfig) -> Map<String, Value> {
+fn state(study: &Study, shown: &Shown, figure: &FigureConfig) -> Map<String, Value> {
     let mut state = Map::new();
     let mut set = |control: &str, value: Option<Value>| {
         state.extend(value.map(|value| (control.to_string(), value)));
@@ -92,13 +93,16 @@ fn state(study: &Study, figure: &FigureConfig) -> Map<String, Value> {
             }
             let chosen = figure.at.iter().find(|(name, _)| *name == key.key);
             if let Some(point) = chosen.and_then(|(_, value)| key.values.iter().position(|v| *v == text(value))) {
-                set(&format!("place{a}"), Some(json!(point.to_string())));
+                set(&format!("place{a}"), shown.point(a, point).map(|point| json!(point.to_string())));
                 place[a] = point;
             }
         }
     }
     if figure.kind == FigureKind::Effort && figure.at.len() >= study.axes.len() {
-        set("cell", study.cells.iter().position(|c| c.place == place).map(|c| json!(c.to_string())));
+        set(
+            "cell",
+            study.cells.iter().position(|c| c.place == place).and_then(|c| shown.cell(c)).map(|c| json!(c.to_string())),
+        );
     }
     state
 }

@@ -1,17 +1,9 @@
 //! Monte-Carlo values beside closed forms, and mean square errors of estimators beside Cramér-Rao bounds, where the
-//! experiment asked for them. They stand beside a metric's value:
-//!
-//! ```text
-//! {"value": x, "simulated": {"value": x, "standard_error": e, "draws": n},
-//!              "estimated": {"NAME": {"value": mean square error, "standard_error": e, "draws": n}}}
-//! ```
-//! with lists in place of numbers for metrics with several entries.
-
-use serde_json::Value;
+//! experiment asked for them.
 
 use super::quantity::Quantity;
 use super::study::{Reduction, Study};
-use crate::metric::number_from_json;
+use crate::results::Drawn;
 
 /// A simulated value over the compared trials of a cell, once for each statistic.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,8 +46,8 @@ pub fn simulated(
     cell: usize,
     solver: usize,
 ) -> Option<MonteCarlo> {
-    let of = |metric: &Value| reduced(metric.get("simulated")?, reduction);
-    MonteCarlo::of(study.compared(cell, solver).filter_map(|r| of(r.metrics.get(&quantity.id)?)).collect())
+    let found = study.compared(cell, solver).filter_map(|r| r.metrics.get(&quantity.id)?.simulated());
+    MonteCarlo::of(found.filter_map(|drawn| reduced(drawn, reduction)).collect())
 }
 
 /// The mean square error of an estimator beside the bound that a quantity is.
@@ -67,18 +59,18 @@ pub fn estimated(
     cell: usize,
     solver: usize,
 ) -> Option<MonteCarlo> {
-    let of = |metric: &Value| reduced(metric.get("estimated")?.get(name)?, reduction);
-    MonteCarlo::of(study.compared(cell, solver).filter_map(|r| of(r.metrics.get(&quantity.id)?)).collect())
+    let found = study.compared(cell, solver).filter_map(|r| r.metrics.get(&quantity.id));
+    let found = found.filter_map(|metric| metric.estimated().find(|(n, _)| *n == name));
+    MonteCarlo::of(found.filter_map(|(_, drawn)| reduced(drawn, reduction)).collect())
 }
 
 /// The estimators whose errors stand beside a quantity, in the order of the records.
 pub fn estimators(study: &Study, quantity: &Quantity) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for record in &study.folder.records {
-        let found = record.metrics.get(&quantity.id).and_then(|m| m.get("estimated")).and_then(Value::as_object);
-        for name in found.into_iter().flat_map(|table| table.keys()) {
-            if !names.contains(name) {
-                names.push(name.clone());
+    for metric in study.folder.records.iter().filter_map(|record| record.metrics.get(&quantity.id)) {
+        for (name, _) in metric.estimated() {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_string());
             }
         }
     }
@@ -86,19 +78,9 @@ pub fn estimators(study: &Study, quantity: &Quantity) -> Vec<String> {
 }
 
 /// A value with its standard error; the entries of a vector are reduced to one.
-fn reduced(simulated: &Value, reduction: Reduction) -> Option<(f64, f64)> {
-    let list = |value: &Value| -> Option<Vec<f64>> {
-        match value {
-            Value::Array(items) => items.iter().map(number_from_json).collect(),
-            other => Some(vec![number_from_json(other)?]),
-        }
-    };
-    let values = list(simulated.get("value")?)?;
-    let errors = list(simulated.get("standard_error")?)?;
-    if values.len() != errors.len() {
-        return None;
-    }
-    let value = reduction.apply(&values)?;
+fn reduced(drawn: Drawn<'_>, reduction: Reduction) -> Option<(f64, f64)> {
+    let (values, errors) = (drawn.value, drawn.standard_error);
+    let value = reduction.apply(values)?;
     let error = match reduction {
         Reduction::Mean => errors.iter().map(|e| e * e).sum::<f64>().sqrt() / errors.len() as f64,
         Reduction::Smallest | Reduction::Largest => errors[values.iter().position(|x| *x == value)?],
@@ -109,15 +91,14 @@ fn reduced(simulated: &Value, reduction: Reduction) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn entries_are_reduced_and_trials_pooled() {
-        let vector = json!({"value": [1.0, 3.0], "standard_error": [0.3, 0.4], "draws": 9});
-        assert_eq!(reduced(&vector, Reduction::Mean), Some((2.0, 0.25)));
-        assert_eq!(reduced(&vector, Reduction::Largest), Some((3.0, 0.4)));
-        assert_eq!(reduced(&json!({"value": [1.0], "standard_error": 0.1}), Reduction::Mean), Some((1.0, 0.1)));
-        assert_eq!(reduced(&json!({"value": [1.0, 2.0], "standard_error": 0.1}), Reduction::Mean), None);
+        let vector = Drawn { value: &[1.0, 3.0], standard_error: &[0.3, 0.4], draws: 9 };
+        assert_eq!(reduced(vector, Reduction::Mean), Some((2.0, 0.25)));
+        assert_eq!(reduced(vector, Reduction::Largest), Some((3.0, 0.4)));
+        let scalar = Drawn { value: &[1.0], standard_error: &[0.1], draws: 9 };
+        assert_eq!(reduced(scalar, Reduction::Smallest), Some((1.0, 0.1)));
         let pooled = MonteCarlo::of(vec![(5.0, 0.3), (1.0, 0.4), (3.0, 0.1), (f64::INFINITY, 1.0)]).unwrap();
         assert_eq!((pooled.count, pooled.mean, pooled.median, pooled.median_error), (3, 3.0, 3.0, 0.1));
         assert!((pooled.mean_error - 0.26f64.sqrt() / 3.0).abs() < 1e-15);

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::figure::HeatMap;
-use super::html::escape;
-use super::{page, replace};
+use super::html::{escape, head};
+use super::replace;
 use crate::error::{Error, Result};
 
 /// Dots per inch of the pictures.
@@ -27,16 +27,10 @@ pub fn write_spectra(folder: &Path, title: &str, maps: &[HeatMap], table: &[Vec<
 }
 
 fn html(title: &str, maps: &[HeatMap], table: &[Vec<String>]) -> String {
-    let title = escape(title);
     let mut html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         img-src data:\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{}\
-         .maps {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 430px), 1fr)); gap: 24px; }}\n\
-         .maps figure {{ margin: 0; }}\n.maps svg {{ width: 100%; height: auto; border-radius: 6px; }}\n\
-         </style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<section><h2>Peaks</h2>\n<div class=\"scroll\"><table>\n",
-        page::STYLE
+        "{}<body>\n<main>\n<h1>{}</h1>\n<section><h2>Peaks</h2>\n<div class=\"scroll\"><table>\n",
+        head(title, false),
+        escape(title)
     );
     for (i, row) in table.iter().enumerate() {
         let cell = if i == 0 { "th" } else { "td" };

@@ -3,6 +3,7 @@
 //! Solvers are compared over the same drops: a figure of a cell is made of the trials in which every compared solver
 //! ended feasible. A solver is compared in a cell where it was feasible at least once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -36,6 +37,8 @@ pub struct Study {
     pub logarithmic: bool,
     /// Records by cell and solver.
     runs: Vec<Vec<Vec<usize>>>,
+    /// Those of them that are compared.
+    comparable: Vec<Vec<Vec<usize>>>,
     /// The cells' numbers in the records, ascending.
     numbers: Vec<usize>,
     /// The tightest proven bound by cell and trial.
@@ -79,7 +82,7 @@ impl Study {
         }
         let sweeps: Vec<&Map<String, Value>> = sweeps.into_iter().flatten().collect();
         let (axes, places) = swept::axes(&sweeps);
-        let cells = places
+        let cells: Vec<Cell> = places
             .into_iter()
             .zip(&runs)
             .map(|(place, runs)| {
@@ -87,6 +90,12 @@ impl Study {
                 Cell { place, compared, trials }
             })
             .collect();
+        let comparable = cells.iter().zip(&runs).map(|(cell, runs)| {
+            let counts = |record: &RunRecord| record.feasible && cell.compared.contains(&record.trial);
+            let of = |all: &Vec<usize>| all.iter().copied().filter(|i| counts(&folder.records[*i])).collect();
+            runs.iter().map(of).collect()
+        });
+        let comparable = comparable.collect();
         let quantities = quantities(&folder);
         let logarithmic = described(&folder, &objective(&folder)).get("logarithmic").and_then(Value::as_bool);
         let logarithmic = logarithmic.unwrap_or_else(|| gaps_are_differences(&folder.records));
@@ -100,6 +109,7 @@ impl Study {
             quantities,
             logarithmic,
             runs,
+            comparable,
             numbers,
             bounds,
             benchmark: OnceLock::new(),
@@ -145,7 +155,7 @@ impl Study {
 
     /// Its records of the compared trials; none where it is not compared.
     pub fn compared(&self, cell: usize, solver: usize) -> impl Iterator<Item = &RunRecord> {
-        self.records(cell, solver).filter(move |r| r.feasible && self.cells[cell].compared.contains(&r.trial))
+        self.comparable[cell][solver].iter().map(|i| &self.folder.records[*i])
     }
 
     /// The cell that figures of one sweep point show where nobody chose: the first with the most compared trials.
@@ -157,6 +167,12 @@ impl Study {
     /// The tightest proven bound on the full problem that any solver gave in a trial.
     pub fn bound(&self, cell: usize, trial: u64) -> Option<f64> {
         self.bounds[cell].get(&trial).copied()
+    }
+
+    /// By trial of a cell that has a record: its tightest proven bound.
+    pub fn trial_bounds(&self, cell: usize) -> impl Iterator<Item = Option<f64>> {
+        let trials: BTreeSet<u64> = self.runs[cell].iter().flatten().map(|i| self.folder.records[*i].trial).collect();
+        trials.into_iter().map(move |trial| self.bound(cell, trial))
     }
 
     /// The median over the compared trials of the tightest proven bounds; NaN where a trial has none.
@@ -185,15 +201,15 @@ impl Study {
     }
 
     /// The entries of a quantity in one record: one for a scalar, none where the record lacks it.
-    pub fn entries(&self, quantity: &Quantity, record: &RunRecord) -> Vec<f64> {
-        let one = |x: Option<f64>| x.into_iter().collect();
+    pub fn entries<'a>(&self, quantity: &Quantity, record: &'a RunRecord) -> Cow<'a, [f64]> {
+        let one = |x: Option<f64>| Cow::from(Vec::from_iter(x));
         match quantity.id.as_str() {
             "run.objective" => one(Some(record.objective.value)),
             "run.gap" => one(self.run_gap(record)),
             "run.time" => one(self.folder.times.get(&record.run).copied()),
             "run.iterations" => one(Some(record.iterations as f64)),
             "run.evaluations" => one(Some(record.evaluations as f64)),
-            id => record.metric_entries(id).unwrap_or_default(),
+            id => Cow::from(record.metrics.get(id).map_or(&[][..], |metric| metric.entries())),
         }
     }
 
@@ -314,17 +330,20 @@ fn bounds(records: &[RunRecord], runs: &[Vec<usize>]) -> BTreeMap<u64, f64> {
 
 fn quantities(folder: &RunFolder) -> Vec<Quantity> {
     let mut found: Vec<Quantity> = Vec::new();
+    let mut before: Option<&RunRecord> = None;
     for record in &folder.records {
-        for (id, metric) in &record.metrics {
-            let vector = metric.get("value").is_some_and(Value::is_array);
-            match found.iter_mut().find(|q| q.id == *id) {
+        if before.replace(record).is_some_and(|before| before.metrics.alike(&record.metrics)) {
+            continue;
+        }
+        for metric in record.metrics.iter() {
+            let (id, vector) = (metric.id(), !metric.is_scalar());
+            match found.iter_mut().find(|q| q.id == id) {
                 Some(known) => known.vector |= vector,
                 None => {
                     let described = described(folder, id);
                     let direction = described.get("direction").cloned().and_then(|d| serde_json::from_value(d).ok());
-                    let sought = (record.objective.metric == *id).then_some(record.objective.direction);
-                    let unit = metric.get("unit").and_then(Value::as_str).unwrap_or("");
-                    let mut quantity = Quantity::metric(id, unit, vector, sought.or(direction));
+                    let sought = (record.objective.metric == id).then_some(record.objective.direction);
+                    let mut quantity = Quantity::metric(id, metric.unit(), vector, sought.or(direction));
                     let description = described.get("description").and_then(Value::as_str);
                     quantity.description = sentence(description.unwrap_or(""));
                     found.push(quantity);

@@ -3,21 +3,24 @@
 use std::fmt::Write;
 
 use super::html::{duration, durations, escape, number};
+use super::overview::SAME;
 use super::quantity::{Quantity, Scale, capitalized};
+use super::shown::Shown;
 use super::spread::{Spread, sorted};
 use super::study::{Reduction, Study};
 use crate::metric::Direction;
 
-/// The table of results.
-pub fn table(study: &Study) -> String {
+/// The table of results, at the sweep points that the page shows.
+pub fn table(study: &Study, shown: &Shown) -> String {
     let mut html = String::new();
     let several = study.trials() > 1;
     head(study, several, &mut html);
     html.push_str("<tbody>\n");
-    for cell in 0..study.cells.len() {
+    for (at, cell) in shown.cells.iter().copied().enumerate() {
         let best = best(study, cell);
         for solver in 0..study.solvers.len() {
             if study.records(cell, solver).next().is_some() {
+                let _ = write!(html, "<tr data-solver=\"{solver}\" data-cell=\"{at}\">");
                 row(study, cell, solver, several, best, &mut html);
             }
         }
@@ -27,7 +30,7 @@ pub fn table(study: &Study) -> String {
 }
 
 fn head(study: &Study, several: bool, html: &mut String) {
-    html.push_str("<table id=\"results\">\n<thead><tr>");
+    html.push_str("<table id=\"results-table\">\n<thead><tr>");
     for key in study.axes.iter().flat_map(|a| &a.keys) {
         let kind = if key.numbers.is_some() { "number" } else { "text" };
         let _ = write!(html, "<th data-kind=\"{kind}\"><span>{}</span></th>", escape(&capitalized(&key.label)));
@@ -53,7 +56,6 @@ fn head(study: &Study, several: bool, html: &mut String) {
 fn row(study: &Study, cell: usize, solver: usize, several: bool, best: Option<f64>, html: &mut String) {
     let (label, kind) = &study.solvers[solver];
     let place = &study.cells[cell].place;
-    let _ = write!(html, "<tr data-solver=\"{solver}\" data-cell=\"{cell}\">");
     for (axis, point) in study.axes.iter().zip(place) {
         for key in &axis.keys {
             let sort = key.numbers.as_ref().map_or(String::new(), |n| format!(" data-v=\"{}\"", n[*point]));
@@ -73,7 +75,7 @@ fn row(study: &Study, cell: usize, solver: usize, several: bool, best: Option<f6
     let spread = objective.and_then(|o| study.spread(o, Reduction::Mean, cell, solver));
     match objective.zip(spread) {
         Some((o, spread)) => {
-            let bold = best.is_some_and(|best| (spread.median - best).abs() <= 1e-6 * best.abs());
+            let bold = best.is_some_and(|best| (spread.median - best).abs() <= SAME * best.abs());
             objective_cell(o, &spread, several, bold, html);
         }
         None => html.push_str("<td>–</td>"),
@@ -130,7 +132,7 @@ fn ended(study: &Study, cell: usize, solver: usize, html: &mut String) {
 }
 
 /// The best median objective of a cell, where solvers differ.
-fn best(study: &Study, cell: usize) -> Option<f64> {
+pub fn best(study: &Study, cell: usize) -> Option<f64> {
     let objective = study.objective_quantity()?;
     let sign = objective.direction.map_or(1.0, Direction::sign);
     let medians = (0..study.solvers.len()).filter_map(|s| study.spread(objective, Reduction::Mean, cell, s));

@@ -7,20 +7,68 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::{Error, Result};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, InputError, Result};
 
 /// How every line about a run begins.
 const BEGINNING: &[u8] = b"{\"run\":\"";
 
+/// So many bytes are read before their lines are parsed.
+const BATCH: usize = 1 << 22;
+
+/// Reads the whole lines of a file of JSON lines, parses them on all cores and hands them over in the file's order; none
+/// where there is no file.
+pub(crate) fn read_lines<T: DeserializeOwned + Send>(path: &Path, keep: &mut dyn FnMut(T)) -> Result<()> {
+    let Some(mut reader) = open(path)? else { return Ok(()) };
+    let (mut bytes, mut ends, mut number) = (Vec::new(), vec![0], 1);
+    loop {
+        while bytes.len() < BATCH && reader.read_until(b'\n', &mut bytes).map_err(|e| Error::file("read", path, e))? > 0
+        {
+            if bytes.last() == Some(&b'\n') {
+                ends.push(bytes.len());
+            }
+        }
+        let count = ends.len() - 1;
+        let line = |i: usize| parse(&bytes[ends[i]..ends[i + 1]], path, number + i);
+        let parsed: Vec<Result<T>> = (0..count).into_par_iter().map(line).collect();
+        for value in parsed {
+            keep(value?);
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        number += count;
+        bytes.clear();
+        ends.truncate(1);
+    }
+}
+
+/// Reads a value from JSON; `line` is the number of its line, or 0 where the text is a whole file.
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8], path: &Path, line: usize) -> Result<T> {
+    let mistake = |line, found: String, allowed: &str| {
+        Error::from(InputError::new("", found, allowed).at_line(line)).in_file(path)
+    };
+    let text =
+        std::str::from_utf8(text).map_err(|_| mistake(line.max(1), "bytes that are not UTF-8".into(), "UTF-8 text"))?;
+    serde_json::from_str(text)
+        .map_err(|e| mistake(if line == 0 { e.line() } else { line }, e.to_string(), "what isacopt writes there"))
+}
+
+/// A file to be read line by line; none where it is not there.
+fn open(path: &Path) -> Result<Option<BufReader<File>>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(BufReader::with_capacity(1 << 18, file))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", path, error)),
+    }
+}
+
 /// Calls `visit` with the run, the offset and the bytes (without the line feed) of every whole line about a run, and gives
 /// where the last whole line ends. A file that is not there has none.
 pub(crate) fn scan(path: &Path, visit: &mut dyn FnMut(&str, u64, &[u8])) -> Result<u64> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(Error::file("read", path, error)),
-    };
-    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let Some(mut reader) = open(path)? else { return Ok(0) };
     let (mut offset, mut line) = (0, Vec::new());
     loop {
         line.clear();

@@ -12,14 +12,18 @@
 //! | `plugins/NAME.log` | what a plugin's processes wrote to their standard error |
 //! | `report.html`, `figures/` | made from the files above |
 
+mod folder;
 pub(crate) mod layout;
+mod lean;
 mod lines;
-
+mod metrics;
 mod record;
 mod tables;
 
 pub(crate) use lines::{Index, files_in, scan};
-
-pub use record::{ObjectiveValue, PluginOrigin, RunFolder, RunRecord, Timing, read_trace, write_trace};
 pub(crate) use record::{append_line, trace_line};
+
+pub use folder::RunFolder;
+pub use metrics::{Drawn, Measured, Metrics};
+pub use record::{ObjectiveValue, PluginOrigin, RunRecord, Timing};
 pub use tables::{Column, Entries, Rows, Sink, TABLES, write_table};

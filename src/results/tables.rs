@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{RunFolder, RunRecord};
 use crate::error::Result;
-use crate::metric::{Direction, number_from_json};
+use crate::metric::Direction;
 
 /// Rows that are held at a time.
 const BATCH: usize = 1 << 17;
@@ -219,13 +219,11 @@ fn metrics(folder: &RunFolder, sink: &mut dyn Sink) -> Result<()> {
     let own = [("metric", Kind::Text), ("entry", Kind::Whole), ("value", Kind::Number), ("unit", Kind::Text)];
     let mut rows = Rows::new(&PLACE.into_iter().chain(own).collect::<Vec<_>>());
     for record in &folder.records {
-        for (name, metric) in &record.metrics {
-            let unit = metric.get("unit").and_then(Value::as_str);
-            let scalar = metric.get("value").is_some_and(|value| number_from_json(value).is_some());
-            let entries = record.metric_entries(name).unwrap_or_default();
-            for (entry, value) in entries.iter().enumerate() {
-                let entry = (!scalar).then_some(entry as u64);
-                let own = [Cell::Text(Some(name)), Cell::Whole(entry), Cell::Number(Some(*value)), Cell::Text(unit)];
+        for metric in record.metrics.iter() {
+            for (entry, value) in metric.entries().iter().enumerate() {
+                let entry = (!metric.is_scalar()).then_some(entry as u64);
+                let (id, unit) = (Cell::Text(Some(metric.id())), Cell::Text(Some(metric.unit())));
+                let own = [id, Cell::Whole(entry), Cell::Number(Some(*value)), unit];
                 rows.push(place(record).into_iter().chain(own));
             }
         }

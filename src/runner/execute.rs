@@ -363,6 +363,12 @@ estimators = [\"power_meter\"]
 trials = 40
 ";
 
+    fn error_of_power(record: &RunRecord) -> f64 {
+        let (name, drawn) = record.metrics.get("transmit_power").unwrap().estimated().next().unwrap();
+        assert_eq!(name, "power_meter");
+        drawn.value[0]
+    }
+
     #[test]
     fn monte_carlo_stands_beside_the_metrics_and_is_part_of_the_address() {
         let (one, three) = (Bench::new(), Bench::new());
@@ -372,34 +378,26 @@ trials = 40
         assert_eq!(one.results(), three.results());
         let read = RunFolder::read(&one.out()).unwrap();
         for record in &read.records {
-            let rate = &record.metrics["rate"];
-            let numbers = |value: &serde_json::Value| -> Vec<f64> {
-                value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-            };
-            let (value, simulated) = (numbers(&rate["value"]), numbers(&rate["simulated"]["value"]));
-            let errors = numbers(&rate["simulated"]["standard_error"]);
-            assert_eq!((value.len(), rate["simulated"]["draws"].as_u64()), (3, Some(50)));
+            let metric = |id: &str| record.metrics.get(id).unwrap();
+            let (rate, simulated) = (metric("rate"), metric("rate").simulated().unwrap());
+            assert_eq!((rate.entries().len(), simulated.draws), (3, 50));
             // 36 different entries of all runs: |z| < 5 but for one chance in 5e4.
-            for ((value, simulated), error) in value.iter().zip(&simulated).zip(&errors) {
-                assert!((value - simulated).abs() < 5.0 * error && *error < 0.01, "{rate}");
+            for ((value, simulated), error) in rate.entries().iter().zip(simulated.value).zip(simulated.standard_error)
+            {
+                assert!((value - simulated).abs() < 5.0 * error && *error < 0.01, "{rate:?}");
                 assert_ne!(value, simulated);
             }
-            assert!(record.metrics["sum_rate"]["simulated"]["standard_error"].as_f64().unwrap() > 0.0);
-            let power = &record.metrics["transmit_power"];
-            assert!(power.get("simulated").is_none());
-            let error = power["estimated"]["power_meter"]["value"].as_f64().unwrap();
+            assert!(metric("sum_rate").simulated().unwrap().standard_error[0] > 0.0);
+            assert!(metric("transmit_power").simulated().is_none());
+            let error = error_of_power(record);
             let shares = record.design.as_ref().unwrap()["communication_power"].as_array().unwrap();
             let expected: f64 = shares.iter().map(|p| 1e-4 * p.as_f64().unwrap().powi(2)).sum();
             // A mean of 40 squares of normals.
             assert!((error / expected - 1.0).abs() < 1.2, "{error} {expected}");
         }
         // Solvers and cells share their draws: equal shares of double the power flicker by the same ratios.
-        let shares: Vec<f64> = read
-            .records
-            .iter()
-            .filter(|r| r.trial == 1 && r.solver == "equal_shares")
-            .map(|r| r.metrics["transmit_power"]["estimated"]["power_meter"]["value"].as_f64().unwrap())
-            .collect();
+        let shares: Vec<f64> =
+            read.records.iter().filter(|r| r.trial == 1 && r.solver == "equal_shares").map(error_of_power).collect();
         assert!((shares[2] / shares[0] - 4.0).abs() < 1e-9, "{shares:?}");
         let again = one.run(&text, 2);
         assert_eq!((again.ran, again.found), (0, 24));

@@ -2,24 +2,17 @@
 //!
 //! The draws come from a stream of their own, keyed by (seed, trial): all solvers, and all points of a sweep, are
 //! judged by the same random numbers, so that differences between them are not luck. They are not part of a solver's
-//! time. In `results.jsonl` they stand beside the metric's value:
-//!
-//! ```text
-//! metrics.sum_rate.simulated      {"value": x, "standard_error": e, "draws": n}
-//! metrics.crlb_azimuth.estimated  {"maximum_likelihood": {"value": mean square error, "standard_error": e, "draws": n}}
-//! ```
-//!
-//! with lists for metrics of several entries.
+//! time. In `results.jsonl` they stand beside the metric's value, see [`Metrics`].
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::config::{Estimate, Experiment, Simulate};
-use crate::design::{Design, nested_with};
+use crate::design::Design;
 use crate::error::Result;
 use crate::math::RandomStream;
-use crate::metric::{MetricInfo, number_json};
 use crate::model::SystemModel;
 use crate::optimizer::Cancel;
+use crate::results::{Drawn, Metrics};
 use crate::simulation::{Draws, MetricEstimate, estimate, mean_square_errors};
 
 /// What of an experiment's Monte-Carlo determines a result; nothing where it has none.
@@ -44,7 +37,7 @@ pub fn attach(
     design: &Design,
     trial: u64,
     cancel: &Cancel,
-    metrics: &mut Map<String, Value>,
+    metrics: &mut Metrics,
 ) -> Result<()> {
     let mut stream = RandomStream::keyed(experiment.seed, "simulation", "", 0, trial);
     let seed = rand::Rng::next_u64(&mut *stream);
@@ -53,28 +46,22 @@ pub fn attach(
     let mut go_on = |_| !cancel.is_set();
     if let Some(Simulate { metrics: wanted, draws: count }) = &experiment.simulate {
         let found = estimate(model, design, draws(*count), &mut go_on)?.unwrap_or_default();
-        for (info, found) in found.iter().map(|found| (&model.metrics()[found.metric], found)) {
-            if let (true, Some(Value::Object(metric))) = (wanted.contains(&info.id), metrics.get_mut(&info.id)) {
-                metric.insert("simulated".into(), figure(info, found, *count));
+        for (id, found) in found.iter().map(|found| (&model.metrics()[found.metric].id, found)) {
+            if wanted.contains(id) {
+                metrics.put_simulated(id, figure(found, *count));
             }
         }
     }
     if let Some(Estimate { estimators, trials }) = &experiment.estimate {
         for estimator in estimators {
             for found in mean_square_errors(model, estimator, design, draws(*trials), &mut go_on)? {
-                let info = &model.metrics()[found.metric];
-                let Some(Value::Object(metric)) = metrics.get_mut(&info.id) else { continue };
-                let estimated = metric.entry("estimated").or_insert_with(|| Value::Object(Map::new()));
-                if let Value::Object(estimated) = estimated {
-                    estimated.insert(estimator.clone(), figure(info, &found, *trials));
-                }
+                metrics.put_estimated(&model.metrics()[found.metric].id, estimator, figure(&found, *trials));
             }
         }
     }
     Ok(())
 }
 
-fn figure(info: &MetricInfo, found: &MetricEstimate, draws: u64) -> Value {
-    let nested = |values: &[f64]| nested_with(values, &info.shape, &number_json);
-    json!({ "value": nested(&found.mean), "standard_error": nested(&found.standard_error), "draws": draws })
+fn figure(found: &MetricEstimate, draws: u64) -> Drawn<'_> {
+    Drawn { value: &found.mean, standard_error: &found.standard_error, draws }
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::math::RandomStream;
 use crate::optimizer::Cancel;
 use crate::plugin::Plugin;
-use crate::results::{ObjectiveValue, PluginOrigin, RunRecord, Timing};
+use crate::results::{Metrics, ObjectiveValue, PluginOrigin, RunRecord, Timing};
 use crate::structure::ProvenBound;
 use crate::trace::{Outcome, Record, Status};
 
@@ -125,15 +125,14 @@ impl Single<'_> {
 
     fn record(&self, run: &Planned, drawn: &Drawn, outcome: &Outcome) -> RunRecord {
         let cell = &self.plan.cells[run.cell];
-        let mut metrics = Map::new();
+        let mut metrics = Metrics::default();
         let mut design = None;
         if let (Some(found), Some(Ok((trial, _)))) = (&outcome.design, drawn.0.get()) {
             let model = trial.problem.model();
             design = Some(model.space().to_json(found));
             let mut judge = trial.problem.evaluator();
             if let Ok(values) = judge.metrics(found) {
-                let infos = model.metrics().iter().enumerate();
-                metrics = infos.map(|(i, info)| (info.id.clone(), values.to_json(i, info))).collect();
+                metrics = Metrics::of(model.metrics(), values);
             }
         }
         let objective = ObjectiveValue {

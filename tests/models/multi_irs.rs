@@ -412,6 +412,45 @@ fn ratios_by_relaxation_and_by_dinkelbach_agree_and_keep_their_bound() {
 }
 
 /// The largest bound of a direction and of a response, and the SINRs, of a random design.
+#[test]
+fn a_config_forces_either_conic_solver_and_both_find_the_same_optima() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("e.toml");
+    let read = |receiver: &str, target: &str, conic: &str| {
+        let text = format!(
+            "[scenario]\ntype = \"multi_irs\"\nantennas = 5\nelements = 4\nreceiver = \"{receiver}\"\n\
+             target = \"{target}\"\n\n[problem]\nconic = \"{conic}\"\n\n\
+             [[solver]]\ntype = \"sdr\"\nblock = \"transmit\"\n\n\
+             [[solver]]\ntype = \"sdr\"\nlabel = \"phases\"\nblock = \"irs_phase\"\ncandidates = 0\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        isacopt::config::Experiment::read(&path, &[])
+    };
+    for (receiver, target) in [("type1", "point"), ("type2", "point"), ("type1", "extended")] {
+        let found = ["native", "clarabel", "auto"].map(|conic| {
+            let experiment = read(receiver, target, conic).unwrap();
+            let cell = &experiment.cells[0];
+            let problem = cell.draw(3, 0).unwrap().problem;
+            // Bits tell that the setting arrived: only the automatic choice is the native method's.
+            let start = problem.random(&mut RandomStream::keyed(5, "start", "", 0, 0));
+            let beams = run(cell.solvers[0].optimizer.as_ref(), &problem, Some(start));
+            assert_eq!(beams.status, Status::Optimal, "{receiver} {target} {conic}: {}", beams.reason);
+            let phases = run(cell.solvers[1].optimizer.as_ref(), &problem, beams.design.clone());
+            [beams.objective, beams.bound.unwrap(), phases.bound.unwrap()]
+        });
+        assert_eq!(found[0], found[2]);
+        assert_ne!(found[0], found[1]);
+        for (native, clarabel) in found[0].iter().zip(&found[1]) {
+            let apart = (native / clarabel - 1.0).abs();
+            assert!(apart < 1e-6 || native == clarabel, "{receiver} {target}: {native} {clarabel}");
+        }
+    }
+    let message = read("type1", "point", "clarabell").map(|_| ()).unwrap_err().to_string();
+    for part in ["problem.conic", "clarabell", "did you mean `clarabel`?"] {
+        assert!(message.contains(part), "no {part} in\n{message}");
+    }
+}
+
 fn judged(instance: &Instance) -> [f64; 3] {
     let problem = problem(instance);
     let design = problem.random(&mut RandomStream::keyed(5, "design", "", 0, 0));

@@ -2,9 +2,7 @@
 //! is allowed. Nothing is left half-written, and nothing panics. What is infeasible or not identifiable is no mistake
 //! but an answer.
 
-use std::path::{Path, PathBuf};
-
-use crate::command::{self, Answer, isacopt_in};
+use crate::command::{self, Bench, isacopt_in};
 use isacopt::config::Experiment;
 use isacopt::instance::InstanceFile;
 use isacopt::runner::Plan;
@@ -58,36 +56,6 @@ expression = "sum_rate / (transmit_power + 5)"
 count = 2
 seed = 1
 "#;
-
-/// A folder with the config in it.
-struct Bench(tempfile::TempDir);
-
-impl Bench {
-    fn new(config: impl AsRef<[u8]>) -> Self {
-        let bench = Self(tempfile::tempdir().expect("a folder"));
-        bench.write("e.toml", config);
-        bench
-    }
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path().join(name);
-        std::fs::write(&path, content).expect("written");
-        path
-    }
-    fn call(&self, arguments: &[&str]) -> Answer {
-        isacopt_in(self.path(), arguments)
-    }
-    /// The names of all files in the folder.
-    fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.path()).expect("readable");
-        let mut names: Vec<_> =
-            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
-}
 
 #[test]
 fn mistakes_in_a_config_are_told_with_line_key_and_what_is_allowed() {
@@ -292,13 +260,13 @@ fn several_mistakes_are_told_at_once() {
 #[test]
 fn files_that_cannot_be_read_are_named() {
     let bench = Bench::new("");
-    std::fs::create_dir(bench.path().join("folder")).expect("made");
+    std::fs::create_dir(bench.folder().join("folder")).expect("made");
     bench.write("binary", (0..=255).cycle().take(3000).collect::<Vec<u8>>());
     bench.write("latin", b"name = \"caf\xe9\"\n");
     bench.write("nul", vec![0; 100]);
     bench.write("deep.json", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)));
     bench.write("deep.toml", format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000)));
-    let huge = std::fs::File::create(bench.path().join("huge")).expect("made");
+    let huge = std::fs::File::create(bench.folder().join("huge")).expect("made");
     // A hole, not bytes on the disk.
     huge.set_len(5 << 30).expect("grown");
     for (file, config, instance) in [
@@ -326,7 +294,7 @@ fn files_that_cannot_be_read_are_named() {
         let message = bench.call(&["check", "i.toml"]).refusal();
         assert!(message.contains(if ["none", "folder"].contains(&file) { "no such file" } else { file }), "{message}");
     }
-    assert!(!bench.path().join("runs").exists());
+    assert!(!bench.folder().join("runs").exists());
 }
 
 /// A valid instance file of two users.
@@ -484,8 +452,8 @@ fn wrong_names_on_the_command_line_are_answered_with_the_nearest() {
 fn a_folder_that_cannot_be_written_is_told_before_anything_runs() {
     let bench = Bench::new(CONFIG);
     bench.write("in_the_way", "a file");
-    std::fs::create_dir(bench.path().join("others")).expect("made");
-    std::fs::write(bench.path().join("others/mine.txt"), "precious").expect("written");
+    std::fs::create_dir(bench.folder().join("others")).expect("made");
+    std::fs::write(bench.folder().join("others/mine.txt"), "precious").expect("written");
     let mut attempts =
         vec![("in_the_way", "cannot create"), ("in_the_way/deeper", "cannot create"), ("others", "holds other files")];
     if cfg!(target_os = "linux") {
@@ -496,7 +464,7 @@ fn a_folder_that_cannot_be_written_is_told_before_anything_runs() {
         assert!(message.contains(words) && message.contains(out), "{out}: {message}");
     }
     assert_eq!(bench.files(), ["e.toml", "in_the_way", "others"]);
-    assert_eq!(std::fs::read_to_string(bench.path().join("others/mine.txt")).expect("there"), "precious");
+    assert_eq!(std::fs::read_to_string(bench.folder().join("others/mine.txt")).expect("there"), "precious");
     let message = bench.call(&["draw", "e.toml", "--out", "in_the_way/x.json"]).refusal();
     assert!(message.contains("in_the_way/x.json"), "{message}");
 }
@@ -508,16 +476,16 @@ fn a_full_disk_leaves_whole_lines_and_the_next_start_goes_on() {
     let bench = Bench::new(CONFIG);
     let whole = bench.call(&["run", "e.toml", "--out", "whole"]);
     assert_eq!(whole.code, Some(0), "{}", whole.err);
-    let size = std::fs::metadata(bench.path().join("whole/results.jsonl")).expect("there").len();
+    let size = std::fs::metadata(bench.folder().join("whole/results.jsonl")).expect("there").len();
     let blocks = size / 2 / 512;
     let limited =
         format!("trap '' XFSZ; ulimit -f {blocks}; exec '{}' run e.toml --out out", env!("CARGO_BIN_EXE_isacopt"));
     let message =
-        command::answer(std::process::Command::new("sh").args(["-c", &limited]).current_dir(bench.path())).err;
+        command::answer(std::process::Command::new("sh").args(["-c", &limited]).current_dir(bench.folder())).err;
     assert!(message.contains("error: cannot write out/"), "{message}");
     let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!(errors.len(), 1, "{message}");
-    let segments = std::fs::read_dir(bench.path().join("out/segments")).expect("a folder");
+    let segments = std::fs::read_dir(bench.folder().join("out/segments")).expect("a folder");
     let paths = segments.map(|entry| entry.expect("an entry").path());
     let results: Vec<_> = paths.filter(|p| p.to_string_lossy().ends_with(".results.jsonl")).collect();
     let text = std::fs::read_to_string(&results[0]).expect("readable");
@@ -525,7 +493,7 @@ fn a_full_disk_leaves_whole_lines_and_the_next_start_goes_on() {
     assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     let again = bench.call(&["run", "e.toml", "--out", "out"]).text();
     assert!(again.contains("were there already"), "{again}");
-    let results = |folder: &str| std::fs::read(bench.path().join(folder).join("results.jsonl")).expect("there");
+    let results = |folder: &str| std::fs::read(bench.folder().join(folder).join("results.jsonl")).expect("there");
     assert!(results("out") == results("whole"));
 }
 
@@ -534,7 +502,7 @@ fn infeasible_limits_are_an_answer_with_the_best_achievable_ratio() {
     let bench = Bench::new("");
     let solve = |solver: &str, limit: f64| {
         bench.write("i.json", spoilt("/instance/crlb_azimuth_limit", Some(json!(limit))));
-        isacopt_in(bench.path(), ["solve", "i.json", "--solver", solver, "--json"]).json()
+        isacopt_in(bench.folder(), ["solve", "i.json", "--solver", solver, "--json"]).json()
     };
     for solver in ["exact", "sca", "global_search", "random_search", "equal_communication", "equal_power"] {
         let answer = solve(solver, 1e-9);
@@ -665,7 +633,7 @@ proptest! {
     #[test]
     fn no_config_makes_the_reader_panic(text in mutated(CONFIG)) {
         let bench = Bench::new(&text);
-        if let Err(error) = Experiment::read(&bench.path().join("e.toml"), &[]).and_then(Plan::new) {
+        if let Err(error) = Experiment::read(&bench.folder().join("e.toml"), &[]).and_then(Plan::new) {
             prop_assert!(error.to_string().contains("e.toml") && error.exit_code() == 2, "{error} in {text}");
         }
     }

@@ -1,9 +1,12 @@
 //! What the documents say is so: their programs are compiled, their configs are read, their versions are right.
 
-// The page's program, with a `main` that nobody calls here.
+// The pages' programs, each with a `main` that nobody calls here.
 #[allow(dead_code)]
 #[path = "../../examples/write_a_solver.rs"]
 mod page;
+#[allow(dead_code)]
+#[path = "../../examples/write_a_model.rs"]
+mod page_of_a_model;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +14,11 @@ use crate::command::{self, isacopt_in};
 use isacopt::config::Experiment;
 use isacopt::optimizer::Cancel;
 use isacopt::results::RunFolder;
+use isacopt::runner::validation::validate;
 use isacopt::runner::{Options, Plan, execute};
+use isacopt::simulation::Draws;
+use isacopt::solvers::global_search::GlobalSearch;
+use isacopt::{Problem, RandomStream, Run, Scenario, Streams};
 
 fn file(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect(name)
@@ -51,6 +58,44 @@ fn the_experiment_of_the_page_runs_and_its_solver_searches() {
         assert!(mine.objective.value <= best.objective.value * (1.0 + 1e-9));
         assert!(best.feasible && mine.objective.value > 0.8 * best.objective.value, "{mine:?} {best:?}");
     }
+}
+
+#[test]
+fn the_model_of_the_page_is_the_example_and_its_experiment_runs() {
+    let text = file("docs/write-a-model.md");
+    assert_eq!(blocks(&text, "rust"), [file("examples/write_a_model.rs").as_str()]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("experiment.toml");
+    std::fs::write(&config, blocks(&text, "toml")[0]).expect("written");
+    let plan = Experiment::read(&config, &[]).and_then(Plan::new).expect("the page's model is known");
+    let out = folder.path().join("out");
+    let options = Options { threads: 2, fresh: false, cancel: Cancel::default() };
+    let finished = execute(&plan, &out, &options, &|_| {}).expect("it runs");
+    assert_eq!((finished.ran, finished.missing), (12, 0));
+    for record in RunFolder::read(&out).expect("readable").records {
+        // Feasible, below the bound, and near it where the distance hardly limits.
+        let gap = record.gap.expect("the bound is proven");
+        assert!(record.feasible && (-1e-9..0.6).contains(&gap), "{record:?}");
+    }
+}
+
+#[test]
+fn the_model_of_the_page_agrees_with_its_raw_echo_and_reaches_its_bound() {
+    // So loose a limit on the distance that water-filling is the optimum.
+    let config = page_of_a_model::OfdmConfig { subcarriers: 9, range_crlb_limit: 1e9, ..Default::default() };
+    let model = config.draw(&Streams::new(3, "ofdm", 0)).expect("drawn");
+    let spec = model.default_problem();
+    let problem = Problem::new(model, spec).expect("a problem");
+    let design = problem.random(&mut RandomStream::solver(3, 0));
+    let draws = Draws { seed: 1, count: 2, threads: 1 };
+    let validation = validate(&problem, &design, draws, &mut |_| true).expect("compared");
+    assert!(validation.passed() && validation.bounds.len() == 1, "{validation:?}");
+    let solver = GlobalSearch::default();
+    let bound = problem.structure().bound.as_ref().ok().expect("offered");
+    let outcome = Run::new(&solver, problem.clone(), RandomStream::solver(3, 0)).drive(&mut |_| ()).expect("it runs");
+    let bound = bound().bound().expect("computed").expect("feasible").value;
+    let rate = outcome.objective;
+    assert!(rate <= (1.0 + 1e-12) * bound && rate > (1.0 - 1e-6) * bound, "{rate} {bound}");
 }
 
 #[test]

@@ -422,10 +422,24 @@ fn the_python_module_drives_the_program() {
     assert_eq!(said.trim(), "fine");
 }
 
+/// Channels from the paths of a ray tracer go in, a design comes out, and is what the channels say.
 #[test]
-fn tables_open_in_polars() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
+fn the_ray_tracing_example_gives_a_design() {
+    let Some(python) = python("numpy") else { return };
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/examples");
+    let script = "import numpy, ray_tracing\n\
+        system, answer = ray_tracing.main('paths.csv')\n\
+        assert answer['feasible'] and answer['metrics']['max_crlb_direction'] < 1e-4\n\
+        by_hand = ray_tracing.sinr(system, answer['design'])\n\
+        numpy.testing.assert_allclose(by_hand, answer['metrics']['sinr'], rtol=1e-9)\n\
+        assert by_hand.min() > 9.9999 and system['base_station_irs_channel'].shape == (2, 8, 8)\n\
+        print('fine')";
+    let said = run(&python, &["-B", "-c", script], &examples).unwrap_or_else(|e| panic!("{e}"));
+    assert!(said.ends_with("fine\n") && said.starts_with("20 paths; "), "{said}");
+}
+
+/// 24 runs in `run`.
+fn small_study(here: &Path) {
     let config = "[scenario]\ntype = \"monostatic\"\ntransmit = { horizontal = 4, vertical = 4 }\n\
         receive = { horizontal = 3, vertical = 3 }\nusers = 4\ncrlb_azimuth_limit = \"4 deg\"\n\
         crlb_elevation_limit = \"4 deg\"\n\n[[solver]]\ntype = \"random_search\"\n\
@@ -433,6 +447,61 @@ fn tables_open_in_polars() {
         \"scenario.transmit_power\" = [100.0, 300.0]\n\"scenario.precoder\" = [\"mrt\", \"zf\"]\n\n[trials]\ncount = 3\n";
     std::fs::write(here.join("e.toml"), config).unwrap();
     isacopt(&["run", "e.toml", "--out", "run"], here).unwrap();
+}
+
+#[test]
+fn tables_open_in_octave() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_study(here);
+    for format in ["mat", "csv"] {
+        isacopt(&["export", "run", "--format", format, "--out", "tables"], here).unwrap();
+    }
+    let Some(octave) = octave() else { return };
+    let script = r#"
+# Octave reads the numbers of texts to a rounding or two.
+near = @(x, y) all(abs(x - y) <= 4 * eps * abs(y));
+runs = load("tables/runs.mat");
+lines = strsplit(strtrim(fileread("run/results.jsonl")), "\n");
+assert(numel(lines) == 24 && numel(runs.run) == 24 && iscellstr(runs.run) && islogical(runs.feasible));
+for i = 1:24
+  record = jsondecode(lines{i});
+  assert(strcmp(runs.run{i}, record.run) && strcmp(runs.solver{i}, record.solver));
+  assert(near(runs.value(i), record.objective.value) && runs.feasible(i) == record.feasible);
+  assert(near(runs.bound(i), record.bound) && isempty(runs.bound_scope{i}));
+  assert(runs.sweep_scenario_transmit_power(i) == record.sweep.scenario_transmit_power);
+  assert(strcmp(runs.sweep_scenario_precoder{i}, record.sweep.scenario_precoder));
+end
+metrics = load("tables/metrics.mat");
+own = strcmp(metrics.metric, "rate") & strcmp(metrics.run, jsondecode(lines{6}).run);
+assert(sum(own) == 4 && near(metrics.value(own), jsondecode(lines{6}).metrics.rate.value));
+assert(isequal(metrics.entry(own), (0:3)') && all(isnan(metrics.entry(strcmp(metrics.metric, "sum_rate")))));
+trace = load("tables/trace.mat");
+assert(numel(trace.objective) == sum(runs.iterations + 1));
+file = fopen("tables/trace.csv");
+names = strsplit(fgetl(file), ",");
+columns = textscan(file, "%s %f %f %s %f %f %f %f %f %f", "Delimiter", ",", "EmptyValue", NaN);
+fclose(file);
+assert(near(columns{strcmp(names, "objective")}, trace.objective) && isequal(columns{1}, trace.run));
+for i = 1:24
+  printf("%s\n", num2hex(runs.value(i)));
+end
+"#;
+    std::fs::write(here.join("s.m"), script).unwrap();
+    let said = run(octave, &["-q", "--no-history", "s.m"], here).unwrap_or_else(|e| panic!("{e}"));
+    let results = std::fs::read_to_string(here.join("run/results.jsonl")).unwrap();
+    let bits = |line: &str| {
+        let record: Value = serde_json::from_str(line).unwrap();
+        format!("{:016x}\n", record["objective"]["value"].as_f64().unwrap().to_bits())
+    };
+    assert_eq!(said, results.lines().map(bits).collect::<String>());
+}
+
+#[test]
+fn tables_open_in_polars() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_study(here);
     for format in ["parquet", "csv", "jsonl"] {
         isacopt(&["export", "run", "--format", format, "--out", "tables"], here).unwrap();
     }

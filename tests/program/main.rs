@@ -16,4 +16,5 @@ mod plugin_libraries;
 mod plugins;
 mod report;
 mod runs;
+mod scale;
 mod store;

@@ -73,9 +73,12 @@ fn figures_are_over_the_trials_in_which_all_compared_solvers_are_feasible() {
 #[test]
 fn convergence_is_told_over_all_problems() {
     let (html, data) = page(&Made::usual());
-    assert!(html.contains("Convergence over all problems"));
-    let all = &data["benchmark"];
+    assert!(html.contains("id=\"benchmark\""));
+    let all = &data["benchmark"][0];
     assert_eq!(all["problems"], 50, "ten trials at each of five powers");
+    let parts = data["benchmark"].as_array().unwrap()[1..].iter().map(|part| (&part["at"], &part["problems"]));
+    let single: Vec<_> = (0..5).map(|point| (json!([point]), json!(10))).collect();
+    assert!(parts.eq(single.iter().map(|(at, problems)| (at, problems))), "and each power alone");
     let solvers = data["solvers"].as_array().unwrap().len();
     for reference in ["bound", "best"] {
         let part = &all[reference];
@@ -109,12 +112,39 @@ fn hostile_names_stay_text() {
 fn two_thousand_runs_make_a_small_page() {
     let powers: Vec<Map<String, Value>> = (0..40).map(|i| one("scenario.transmit_power", format!("{i} dB"))).collect();
     let trials = Made { sweeps: powers, ..Made::usual() };
-    let (html, _) = page(&trials);
-    assert!(html.len() < 3_000_000, "{}", html.len());
+    let (html, data) = page(&trials);
+    assert!(html.len() < 1_350_000, "{}", html.len());
+    assert_eq!((data["total"].clone(), data["runs"][0]["id"].as_array().unwrap().len()), (json!(2000), 400));
     let points: Vec<Map<String, Value>> = (0..400).map(|i| one("scenario.users", i + 1)).collect();
     let cells = Made { sweeps: points, trials: 1, ..Made::usual() };
     let (html, _) = page(&cells);
     assert!(html.len() < 3_000_000, "{}", html.len());
+}
+
+#[test]
+fn a_sweep_of_very_many_points_is_shown_evenly_spaced() {
+    let points: Vec<Map<String, Value>> = (0..1200).map(|i| one("scenario.users", i + 1)).collect();
+    let solvers = Made::usual().solvers[..2].to_vec();
+    let (html, data) = page(&Made { sweeps: points, trials: 1, users: 2, solvers, ..Made::usual() });
+    assert!(html.contains("This page shows 600 of 1200 sweep points"));
+    let numbers: Vec<f64> = serde_json::from_value(data["axes"][0]["keys"][0]["numbers"].clone()).unwrap();
+    assert_eq!((numbers.len(), numbers[0], numbers[1]), (600, 1.0, 3.0));
+    assert_eq!(data["cells"][599]["place"], json!([599]));
+    let rate = data["quantities"].as_array().unwrap().iter().position(|q| q["id"] == "sum_rate").unwrap();
+    assert_eq!(data["spreads"][format!("{rate}/mean")].as_array().unwrap().len(), 1200, "600 points of two solvers");
+    assert_eq!(data["runs"][1]["cell"].as_array().unwrap().last(), Some(&json!(599)));
+    assert_eq!(html.matches("<tr data-solver").count(), 1200);
+}
+
+#[test]
+fn a_page_says_what_it_says_without_javascript() {
+    let (html, _) = page(&Made::usual());
+    let markup = markup(&html);
+    assert!(markup.contains("<noscript>") && markup.contains("class=\"cards\"") && markup.contains("class=\"glance\""));
+    for id in ["overview", "results", "verdicts", "about"] {
+        assert!(markup.contains(&format!("<section id=\"{id}\" data-page")), "{id}");
+        assert!(!markup.contains(&format!("<section id=\"{id}\" data-page=\"{id}\" hidden")), "{id}");
+    }
 }
 
 #[test]
@@ -154,6 +184,11 @@ fn an_empty_or_torn_folder_is_served_and_a_missing_one_named() {
 fn write_folders_to_look_at() {
     let Ok(target) = std::env::var("ISACOPT_SYNTHETIC") else { return };
     let target = Path::new(&target);
+    // Of a run folder that is there, its page.
+    if target.join("config.toml").exists() {
+        report::write(target).unwrap();
+        return;
+    }
     let cross = |p: &str, u: i32| {
         [("scenario.transmit_power".to_string(), p.into()), ("scenario.users".to_string(), u.into())]
             .into_iter()

@@ -2,25 +2,18 @@
 //! channels for every solver and every swept value, and a table that compares like with like.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::command::{Answer, command, isacopt_in, number};
+use crate::command::{Bench, SMALL, command, isacopt_in, number};
 use isacopt::math::RandomStream;
 use serde_json::{Value, json};
 
-const CONFIG: &str = r#"
-name = "runs"
-
-[scenario]
-type = "monostatic"
-transmit = { horizontal = 4, vertical = 4 }
-receive = { horizontal = 3, vertical = 3 }
-users = 4
-crlb_azimuth_limit = "4 deg"
-crlb_elevation_limit = "4 deg"
-
+/// 24 runs of the small system.
+fn usual() -> String {
+    SMALL.to_string()
+        + r#"
 [[solver]]
 type = "exact"
 
@@ -40,34 +33,7 @@ type = "equal_communication"
 
 [trials]
 count = 3
-"#;
-
-/// A folder for configs and run folders.
-struct Bench(tempfile::TempDir);
-
-impl Bench {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-    /// Runs a config into `out` and waits for it.
-    fn run(&self, config: &str, out: &str, more: &[&str]) -> Answer {
-        std::fs::write(self.path("e.toml"), config).expect("written");
-        isacopt_in(self.0.path(), [&["run", "e.toml", "--out", out], more].concat())
-    }
-    #[track_caller]
-    fn done(&self, config: &str, out: &str, more: &[&str]) -> String {
-        self.run(config, out, more).text()
-    }
-    fn results(&self, out: &str) -> Vec<u8> {
-        std::fs::read(self.path(out).join("results.jsonl")).expect("results")
-    }
-    fn records(&self, out: &str) -> Vec<Value> {
-        let text = String::from_utf8(self.results(out)).expect("UTF-8");
-        text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
-    }
+"#
 }
 
 fn objective(record: &Value) -> f64 {
@@ -76,14 +42,14 @@ fn objective(record: &Value) -> f64 {
 
 #[test]
 fn results_are_the_same_bytes_with_one_thread_and_two() {
-    let bench = Bench::new();
+    let bench = Bench::empty();
     // Sub-streams, conic programs and a population: whatever could depend on who computes what when.
-    let config = CONFIG.to_string()
+    let config = usual()
         + "\n[[solver]]\ntype = \"global_search\"\nlabel = \"cma\"\nstrategy = \"cma_es\"\nmax_evaluations = 3000\n\
            \n[[solver]]\ntype = \"global_search\"\nmax_evaluations = 2000\n";
-    bench.done(&config, "one", &["--threads", "1"]);
-    bench.done(&config, "two", &["--threads", "2"]);
-    bench.done(&config, "all", &[]);
+    bench.run(&config, "one", &["--threads", "1"]).text();
+    bench.run(&config, "two", &["--threads", "2"]).text();
+    bench.run(&config, "all", &[]).text();
     let first = bench.results("one");
     assert_eq!(bench.records("one").len(), 2 * 3 * 6);
     assert!(bench.results("two") == first && bench.results("all") == first);
@@ -93,41 +59,42 @@ fn results_are_the_same_bytes_with_one_thread_and_two() {
     }
     // The config as resolved, run again, is the same experiment.
     let resolved = std::fs::read_to_string(bench.path("one/config.toml")).expect("there");
-    bench.done(&resolved, "again", &[]);
+    bench.run(&resolved, "again", &[]).text();
     assert!(bench.results("again") == first);
     for file in ["config.toml", "results.jsonl", "timings.jsonl", "environment.json", "report.html", "traces"] {
         assert!(bench.path("one").join(file).exists(), "no {file}");
     }
     // Times stand beside the results, not among them.
-    let text = String::from_utf8(first).expect("UTF-8");
-    assert!(!text.contains("time_s") && !text.contains("\"date\""));
+    assert!(!first.contains("time_s") && !first.contains("\"date\""));
 }
 
 #[test]
 fn a_second_start_does_only_what_is_missing() {
-    let bench = Bench::new();
-    assert!(bench.done(CONFIG, "out", &[]).contains("24 runs done\n"));
+    let bench = Bench::empty();
+    assert!(bench.run(&usual(), "out", &[]).text().contains("24 runs done\n"));
     let first = bench.results("out");
-    assert!(bench.done(CONFIG, "out", &[]).contains("0 runs done, 24 were there already"));
+    assert!(bench.run(&usual(), "out", &[]).text().contains("0 runs done, 24 were there already"));
     assert!(bench.results("out") == first);
     // A further solver, then a further trial, then another parameter, each costs its own runs.
-    let more = CONFIG.to_string() + "\n[[solver]]\ntype = \"equal_power\"\n";
-    assert!(bench.done(&more, "out", &[]).contains("6 runs done, 24 were there already"));
+    let more = usual() + "\n[[solver]]\ntype = \"equal_power\"\n";
+    assert!(bench.run(&more, "out", &[]).text().contains("6 runs done, 24 were there already"));
     let solvers: BTreeSet<String> = bench.records("out").iter().map(|r| r["solver"].to_string()).collect();
     assert_eq!(solvers.len(), 5);
-    assert!(bench.done(&more, "out", &["--set", "trials.count=4"]).contains("10 runs done, 30 were there already"));
+    assert!(
+        bench.run(&more, "out", &["--set", "trials.count=4"]).text().contains("10 runs done, 30 were there already")
+    );
     let another = ["--set", "solver.random_search.max_evaluations=1000"];
-    assert!(bench.done(&more, "out", &another).contains("6 runs done, 24 were there already"));
+    assert!(bench.run(&more, "out", &another).text().contains("6 runs done, 24 were there already"));
     // What was left out is still there when it is asked for again; the first config's results are as they were.
-    assert!(bench.done(CONFIG, "out", &[]).contains("0 runs done, 24 were there already"));
+    assert!(bench.run(&usual(), "out", &[]).text().contains("0 runs done, 24 were there already"));
     assert!(bench.results("out") == first);
-    assert!(bench.done(CONFIG, "out", &["--fresh"]).contains("24 runs done\n"));
+    assert!(bench.run(&usual(), "out", &["--fresh"]).text().contains("24 runs done\n"));
     assert!(bench.results("out") == first);
 }
 
 /// A config of 64 runs, of which a quarter take some 50 ms each.
 fn slow() -> String {
-    CONFIG.replace("2_000", "300_000").replace("count = 3", "count = 8")
+    usual().replace("2_000", "300_000").replace("count = 3", "count = 8")
 }
 
 /// The whole lines of all files of JSON lines in a folder, each of which must be readable.
@@ -170,10 +137,10 @@ fn finished_runs(out: &Path) -> usize {
 
 #[test]
 fn a_kill_at_any_moment_loses_no_finished_run() {
-    let bench = Bench::new();
+    let bench = Bench::empty();
     let config = slow();
     let begun = Instant::now();
-    bench.done(&config, "undisturbed", &["--threads", "2"]);
+    bench.run(&config, "undisturbed", &["--threads", "2"]).text();
     let whole = begun.elapsed().as_secs_f64();
     let undisturbed = bench.results("undisturbed");
     let total = bench.records("undisturbed").len();
@@ -185,7 +152,7 @@ fn a_kill_at_any_moment_loses_no_finished_run() {
         }
         let call = ["run", "e.toml", "--out", &out, "--threads", "2"];
         let mut process = command(call);
-        process.current_dir(bench.0.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        process.current_dir(bench.folder()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = process.spawn().expect("it starts");
         std::thread::sleep(Duration::from_secs_f64(0.2 * whole * moments.uniform()));
         child.kill().expect("killed");
@@ -195,13 +162,13 @@ fn a_kill_at_any_moment_loses_no_finished_run() {
         amid += usize::from(now > kept && now < total);
         kept = now;
         if now == total {
-            assert!(bench.done(&config, &out, &[]).contains(&format!("{total} were there already")));
+            assert!(bench.run(&config, &out, &[]).text().contains(&format!("{total} were there already")));
             assert!(bench.results(&out) == undisturbed);
             (kept, out) = (0, format!("killed {kill}"));
         }
     }
     assert!(amid >= 8, "only {amid} kills came amid the runs");
-    let end = bench.done(&config, &out, &[]);
+    let end = bench.run(&config, &out, &[]).text();
     assert!(kept == 0 || end.contains("were there already"), "{end}");
     assert!(bench.results(&out) == undisturbed);
     assert_eq!(
@@ -216,11 +183,11 @@ fn a_kill_at_any_moment_loses_no_finished_run() {
 #[test]
 #[cfg(unix)]
 fn ctrl_c_keeps_what_is_finished() {
-    let bench = Bench::new();
-    let config = CONFIG.replace("2_000", "3_000_000");
+    let bench = Bench::empty();
+    let config = usual().replace("2_000", "3_000_000");
     std::fs::write(bench.path("e.toml"), &config).expect("written");
     let mut process = command(["run", "e.toml", "--out", "out", "--threads", "1"]);
-    process.current_dir(bench.0.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    process.current_dir(bench.folder()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = process.spawn().expect("it starts");
     let begun = Instant::now();
     while finished_runs(&bench.path("out")) < 2 {
@@ -242,20 +209,20 @@ fn ctrl_c_keeps_what_is_finished() {
     assert!(out.contains("sum_rate") && bench.path("out/report.html").exists(), "{out}");
     assert!(bench.records("out").iter().all(|r| r["status"] != "interrupted"));
     let quick = config.replace("3_000_000", "2_000");
-    bench.done(&quick, "out", &[]);
-    bench.done(&quick, "whole", &[]);
+    bench.run(&quick, "out", &[]).text();
+    bench.run(&quick, "whole", &[]).text();
     assert!(bench.results("out") == bench.results("whole"));
 }
 
 #[test]
 fn every_solver_and_every_swept_value_sees_the_same_channels() {
-    let bench = Bench::new();
+    let bench = Bench::empty();
     let sweep = "\n[sweep]\n\"scenario.transmit_power\" = [\"20 dB\", \"25 dB\"]\n\
         \"scenario.crlb_azimuth_limit\" = [\"-30 dB\", \"2 deg\"]\n\"scenario.precoder\" = [\"mrt\", \"zf\"]\n\
         \"scenario.users\" = [8, 12]\n";
-    let head = CONFIG.split("[sweep]").next().expect("a head").replace("users = 4", "pilot_length = 12");
+    let head = usual().split("[sweep]").next().expect("a head").replace("users = 4", "pilot_length = 12");
     let config = format!("{head}{sweep}\n[trials]\ncount = 2\n");
-    bench.done(&config, "out", &[]);
+    bench.run(&config, "out", &[]).text();
     // Without reuse the variance of an estimate depends on its user's own fading alone.
     let mut seen: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     let records = bench.records("out");
@@ -268,21 +235,23 @@ fn every_solver_and_every_swept_value_sees_the_same_channels() {
     }
     assert_ne!(seen[&0], seen[&1]);
     // Another seed draws another world.
-    bench.done(&config, "other", &["--set", "trials.seed=2"]);
+    bench.run(&config, "other", &["--set", "trials.seed=2"]).text();
     assert_ne!(bench.records("other")[0]["metrics"], records[0]["metrics"]);
 }
 
 #[test]
 fn zipped_keys_walk_together_and_settings_reach_everything() {
-    let bench = Bench::new();
+    let bench = Bench::empty();
     let zip =
         "[[sweep.zip]]\n\"scenario.users\" = [3, 4]\n\"solver.random_search.max_evaluations\" = [200, 300]\n\n[trials]";
-    let config = CONFIG.replace("[trials]", zip);
-    bench.done(
-        &config,
-        "out",
-        &["--set", "trials.count=1", "--set", "scenario.precoder=mrt", "--set", "solver.sca.label=SCA"],
-    );
+    let config = usual().replace("[trials]", zip);
+    bench
+        .run(
+            &config,
+            "out",
+            &["--set", "trials.count=1", "--set", "scenario.precoder=mrt", "--set", "solver.sca.label=SCA"],
+        )
+        .text();
     let records = bench.records("out");
     let points: Vec<(String, u64, u64)> = records
         .iter()
@@ -305,20 +274,20 @@ fn zipped_keys_walk_together_and_settings_reach_everything() {
 
 #[test]
 fn instance_files_are_trials_that_every_solver_sees() {
-    let bench = Bench::new();
-    let one = CONFIG.replace("\"20 dB\", \"25 dB\"", "\"20 dB\"");
-    bench.done(&one, "drawn", &[]);
+    let bench = Bench::empty();
+    let one = usual().replace("\"20 dB\", \"25 dB\"", "\"20 dB\"");
+    bench.run(&one, "drawn", &[]).text();
     std::fs::create_dir(bench.path("drops")).expect("made");
     for trial in 0..3 {
         let file = format!("drops/{trial}.json");
         let call =
             ["draw", "e.toml", "--set", "scenario.transmit_power=20 dB", "--trial", &trial.to_string(), "--out", &file];
-        isacopt_in(bench.0.path(), call).text();
+        isacopt_in(bench.folder(), call).text();
     }
     let (head, tail) = one.split_once("[scenario]").expect("a section");
     let solvers = &tail[tail.find("[[solver]]").expect("solvers")..tail.find("[sweep]").expect("a sweep")];
     let config = format!("{head}instances = \"drops/*.json\"\n\n{solvers}");
-    bench.done(&config, "files", &[]);
+    bench.run(&config, "files", &[]).text();
     let (drawn, files) = (bench.records("drawn"), bench.records("files"));
     assert_eq!((drawn.len(), files.len()), (12, 12));
     for (a, b) in drawn.iter().zip(&files) {
@@ -330,11 +299,11 @@ fn instance_files_are_trials_that_every_solver_sees() {
 
 #[test]
 fn the_table_compares_over_the_trials_in_which_all_are_feasible() {
-    let bench = Bench::new();
+    let bench = Bench::empty();
     // A floor that the scheme of equal coefficients meets in some drops only.
-    let config = CONFIG.replace("count = 3", "count = 6").replace("\"20 dB\", \"25 dB\"", "\"25 dB\"")
+    let config = usual().replace("count = 3", "count = 6").replace("\"20 dB\", \"25 dB\"", "\"25 dB\"")
         + "\n[problem]\nconstraints = { min_rate = { at_least = 0.1 } }\n\n[[solver]]\ntype = \"equal_power\"\nsensing_share = 1.0\n";
-    let table = bench.done(&config, "out", &["--set", "scenario.precoder=mrt"]);
+    let table = bench.run(&config, "out", &["--set", "scenario.precoder=mrt"]).text();
     for heading in
         ["solver", "sum_rate in bit/s/Hz", "feasible", "violation", "bound", "gap", "iterations", "evaluations", "time"]
     {
@@ -387,8 +356,8 @@ fn the_table_compares_over_the_trials_in_which_all_are_feasible() {
 
 #[test]
 fn progress_is_plain_lines_where_nobody_watches() {
-    let bench = Bench::new();
-    let answer = bench.run(CONFIG, "out", &[]);
+    let bench = Bench::empty();
+    let answer = bench.run(&usual(), "out", &[]);
     let last = answer.err.lines().last().expect("a line");
     assert!(last.starts_with("24 of 24 runs, "), "{}", answer.err);
     assert!(!answer.err.contains('\u{1b}') && !answer.out.contains('\u{1b}') && !answer.err.contains('\r'));
@@ -397,8 +366,9 @@ fn progress_is_plain_lines_where_nobody_watches() {
 
 #[test]
 fn metrics_of_the_config_are_sought_by_solvers_that_evaluate() {
-    let bench = Bench::new();
-    let (head, tail) = CONFIG.split_once("[[solver]]").expect("solvers");
+    let bench = Bench::empty();
+    let text = usual();
+    let (head, tail) = text.split_once("[[solver]]").expect("solvers");
     let sweep = &tail[tail.find("[sweep]").expect("a sweep")..];
     let config = format!(
         "{head}[problem]\nobjective = \"efficiency\"\n\n[[metric]]\nname = \"efficiency\"\nunit = \"bit/s/Hz/W\"\n\
@@ -406,7 +376,7 @@ fn metrics_of_the_config_are_sought_by_solvers_that_evaluate() {
          max_evaluations = 4000\n\n[[solver]]\ntype = \"random_search\"\nmax_evaluations = 500\n\n[[solver]]\n\
          type = \"equal_communication\"\n\n{sweep}"
     );
-    let table = bench.done(&config, "out", &[]);
+    let table = bench.run(&config, "out", &[]).text();
     assert!(table.contains("efficiency in bit/s/Hz/W"), "{table}");
     let records = bench.records("out");
     assert_eq!(records.len(), 18);

@@ -7,22 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::command::{self, Answer, command, isacopt_in};
+use crate::command::{self, Bench, SMALL, command};
 use isacopt::math::RandomStream;
 use serde_json::Value;
 
-/// 24 quick runs.
-const CONFIG: &str = r#"
-name = "store"
-
-[scenario]
-type = "monostatic"
-transmit = { horizontal = 4, vertical = 4 }
-receive = { horizontal = 3, vertical = 3 }
-users = 4
-crlb_azimuth_limit = "4 deg"
-crlb_elevation_limit = "4 deg"
-
+/// 24 quick runs of the small system.
+fn usual() -> String {
+    SMALL.to_string()
+        + r#"
 [[solver]]
 type = "random_search"
 max_evaluations = 2_000
@@ -35,35 +27,12 @@ type = "equal_communication"
 
 [trials]
 count = 6
-"#;
+"#
+}
 
-struct Bench(tempfile::TempDir);
-
-impl Bench {
-    fn new(config: &str) -> Self {
-        let bench = Self(tempfile::tempdir().expect("a folder"));
-        bench.write("e.toml", config);
-        bench
-    }
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("written");
-    }
-    fn call(&self, arguments: &[&str]) -> Answer {
-        isacopt_in(self.0.path(), arguments)
-    }
-    #[track_caller]
-    fn done(&self, arguments: &[&str]) -> String {
-        self.call(arguments).text()
-    }
-    fn results(&self, out: &str) -> String {
-        std::fs::read_to_string(self.path(out).join("results.jsonl")).expect("results")
-    }
-    fn segments(&self, out: &str) -> usize {
-        std::fs::read_dir(self.path(out).join("segments")).map_or(0, Iterator::count)
-    }
+/// How many files of finished runs are not in order yet.
+fn segments(bench: &Bench, out: &str) -> usize {
+    std::fs::read_dir(bench.path(out).join("segments")).map_or(0, Iterator::count)
 }
 
 fn whole(config: &str) -> (Bench, String) {
@@ -75,15 +44,15 @@ fn whole(config: &str) -> (Bench, String) {
 
 #[test]
 fn parts_by_many_commands_are_the_whole() {
-    let (bench, whole) = whole(CONFIG);
+    let (bench, whole) = whole(&usual());
     let list = bench.done(&["plan", "e.toml", "--out", "parts", "--commands", "5"]);
     assert_eq!(list.lines().count(), 5);
     bench.write("list", &list);
     // In any order and several at a time.
     let xargs = "sort -r list | xargs -d '\\n' -P 3 -I{} sh -c '{}'";
-    let status = Command::new("sh").args(["-c", xargs]).current_dir(bench.0.path()).stdout(Stdio::null()).status();
+    let status = Command::new("sh").args(["-c", xargs]).current_dir(bench.folder()).stdout(Stdio::null()).status();
     assert!(status.expect("xargs runs").success());
-    assert!(!bench.path("parts/results.jsonl").exists() && bench.segments("parts") == 10);
+    assert!(!bench.path("parts/results.jsonl").exists() && segments(&bench, "parts") == 10);
     // Even before anyone puts them in order they are there: for the list, and for reports.
     assert_eq!(bench.done(&["plan", "e.toml", "--out", "parts", "--commands", "5"]), "");
     bench.done(&["export", "parts", "--format", "csv", "--table", "runs"]);
@@ -91,7 +60,7 @@ fn parts_by_many_commands_are_the_whole() {
     assert_eq!(rows.lines().count(), 1 + 24);
     assert!(bench.done(&["run", "e.toml", "--out", "parts", "--collect"]).contains("24 of 24 runs are there"));
     assert!(bench.results("parts") == whole);
-    assert_eq!(bench.segments("parts"), 0);
+    assert_eq!(segments(&bench, "parts"), 0);
     let listed = bench.done(&["plan", "e.toml", "--out", "parts"]);
     assert!(listed.lines().count() == 24 && listed.lines().all(|line| line.contains("\"done\":true")));
     // One solver of a range; what is out of range or unknown is refused.
@@ -104,12 +73,12 @@ fn parts_by_many_commands_are_the_whole() {
 
 #[test]
 fn a_report_is_there_while_others_still_work() {
-    let bench = Bench::new(&CONFIG.replace("2_000", "400_000").replace("count = 6", "count = 30"));
+    let bench = Bench::new(usual().replace("2_000", "400_000").replace("count = 6", "count = 30"));
     let mut process = command(["run", "e.toml", "--out", "out", "--threads", "1"]);
-    process.current_dir(bench.0.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    process.current_dir(bench.folder()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = process.spawn().expect("it starts");
     let begun = Instant::now();
-    while bench.segments("out") < 2 {
+    while segments(&bench, "out") < 2 {
         assert!(begun.elapsed() < Duration::from_secs(60), "it does not begin");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -148,7 +117,7 @@ fn children(parent: u32) -> Vec<u32> {
 fn kills_of_the_launcher_and_of_workers_lose_nothing() {
     let long = std::env::var_os("ISACOPT_LONG").is_some();
     let (kills, trials, evaluations) = if long { (50, 500, "20_000") } else { (10, 40, "20_000") };
-    let config = CONFIG.replace("count = 6", &format!("count = {trials}")).replace("2_000", evaluations);
+    let config = usual().replace("count = 6", &format!("count = {trials}")).replace("2_000", evaluations);
     let begun = Instant::now();
     let (bench, undisturbed) = whole(&config);
     let whole = begun.elapsed().as_secs_f64();
@@ -158,7 +127,7 @@ fn kills_of_the_launcher_and_of_workers_lose_nothing() {
     let mut out = "killed0".to_string();
     while at_launcher + at_worker < kills {
         let mut process = command(["run", "e.toml", "--out", &out, "--processes", "2"]);
-        process.current_dir(bench.0.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        process.current_dir(bench.folder()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut launcher = process.spawn().expect("it starts");
         loop {
             std::thread::sleep(Duration::from_secs_f64(0.02 + 2.0 * whole * random.uniform() / f64::from(kills)));
@@ -200,7 +169,7 @@ fn kills_of_the_launcher_and_of_workers_lose_nothing() {
 
 #[test]
 fn folders_of_several_machines_join_and_conflicts_are_named() {
-    let (bench, whole) = whole(CONFIG);
+    let (bench, whole) = whole(&usual());
     bench.done(&["run", "e.toml", "--out", "a", "--range", "0..14"]);
     // Another machine has another solver and other trials, and some runs in common.
     bench.done(&["run", "e.toml", "--out", "b", "--range", "10..24", "--set", "resources.cpus=2"]);
@@ -215,7 +184,7 @@ fn folders_of_several_machines_join_and_conflicts_are_named() {
     // The joint folder is an experiment that goes on.
     assert!(bench.done(&["run", "c/config.toml", "--out", "c"]).contains("24 were there already"));
     // Solvers and trials of both.
-    let more = CONFIG.replace("count = 6", "count = 7") + "\n[[solver]]\ntype = \"equal_power\"\n";
+    let more = usual().replace("count = 6", "count = 7") + "\n[[solver]]\ntype = \"equal_power\"\n";
     bench.write("more.toml", &more);
     bench.done(&["run", "more.toml", "--out", "d", "--solver", "equal_power"]);
     assert!(bench.done(&["merge", "a", "d", "--out", "e"]).contains("28 of 42 runs are there"));
@@ -238,6 +207,21 @@ fn folders_of_several_machines_join_and_conflicts_are_named() {
         answer.err
     );
     assert!(!bench.path("g").exists());
+    // The same values with another design are a conflict, too.
+    let power = &first["design"]["communication_power"][0];
+    let other = |factor: f64| {
+        let entry = format!("\"communication_power\":[{power},");
+        let changed = format!("\"communication_power\":[{},", power.as_f64().expect("a number") * factor);
+        assert!(text.contains(&entry));
+        bench.write("b/results.jsonl", &text.replacen(&entry, &changed, 1));
+        bench.call(&["merge", "a", "b", "--out", "g"])
+    };
+    let answer = other(1.0 + 1e-5);
+    assert_eq!(answer.code, Some(1));
+    let told = |part: &str| assert!(answer.err.contains(part), "{part} in {}", answer.err);
+    ["1 runs differ", run, "design.communication_power: ", "at number 1 in a and b"].into_iter().for_each(told);
+    assert!(!bench.path("g").exists());
+    assert_eq!(other(1.0 + 1e-11).code, Some(0));
     // Another experiment is none to join.
     bench.done(&["run", "e.toml", "--out", "h", "--set", "scenario.users=5"]);
     assert!(bench.call(&["merge", "a", "h", "--out", "i"]).refusal().contains("another `scenario`"));
@@ -245,7 +229,7 @@ fn folders_of_several_machines_join_and_conflicts_are_named() {
 
 #[test]
 fn any_run_is_replayed_to_the_bit() {
-    let (bench, whole) = whole(CONFIG);
+    let (bench, whole) = whole(&usual());
     let record: Value = serde_json::from_str(whole.lines().nth(14).expect("a line")).expect("JSON");
     let run = record["run"].as_str().expect("an address");
     assert!(bench.done(&["replay", "whole", &run[..8]]).contains("the same to the bit"));
@@ -269,7 +253,7 @@ fn any_run_is_replayed_to_the_bit() {
 
 #[test]
 fn short_solves_are_timed_by_the_median_of_repeats() {
-    let bench = Bench::new(&(CONFIG.to_string() + "\n[run]\ntiming = \"repeat\"\n"));
+    let bench = Bench::new(usual() + "\n[run]\ntiming = \"repeat\"\n");
     bench.done(&["run", "e.toml", "--out", "often"]);
     bench.done(&["run", "e.toml", "--out", "once", "--set", "run.timing=once"]);
     assert!(bench.results("often") == bench.results("once"));
@@ -292,7 +276,7 @@ fn short_solves_are_timed_by_the_median_of_repeats() {
 fn a_folder_that_is_read_only_is_told_once() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
-    let (bench, whole) = whole(CONFIG);
+    let (bench, whole) = whole(&usual());
     let set = |path: PathBuf, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("rights");
     set(bench.path(""), 0o755);
     for name in ["whole", "whole/segments", "whole/traces"] {
@@ -303,7 +287,7 @@ fn a_folder_that_is_read_only_is_told_once() {
     }
     let more = ["run", "e.toml", "--out", "whole", "--set", "trials.count=8"];
     let mut call = command(more);
-    call.current_dir(bench.0.path());
+    call.current_dir(bench.folder());
     // Root may write anywhere: it asks as nobody, where nobody may start the program.
     let root = std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
     if root {
@@ -331,7 +315,15 @@ fn a_job_array_gives_the_same_bytes() {
         return;
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/slurm.sh");
-    let output = Command::new("bash").args([script, env!("CARGO_BIN_EXE_isacopt")]).output().expect("bash");
+    let resources =
+        "\n[resources]\nmemory = \"100M\"\n\n[resources.solver.random_search]\ncpus = 2\nmemory = \"200M\"\n";
+    let sweep = usual().replace("2_000", "20_000").replace("\"25 dB\"", "\"25 dB\", \"30 dB\"");
+    let bench = Bench::new(sweep.replace("count = 6", "count = 10") + resources);
+    let output = Command::new("bash")
+        .args([script, env!("CARGO_BIN_EXE_isacopt"), "e.toml"])
+        .current_dir(bench.folder())
+        .output()
+        .expect("bash");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     eprintln!("{}", text(&output.stdout));

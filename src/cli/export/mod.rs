@@ -1,5 +1,6 @@
 //! `isacopt export`: a run folder as long tables.
 
+mod matlab;
 mod parquet;
 mod text;
 
@@ -7,13 +8,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use self::matlab::Matlab;
 use self::parquet::Parquet;
 use self::text::{Csv, JsonLines};
 use super::print;
 use crate::error::{Error, Result};
 use crate::results::{RunFolder, TABLES, write_table};
 
-/// Write the runs, metrics and iterations of a run as long tables: Parquet, CSV or JSON lines
+/// Write the runs, metrics and iterations of a run as long tables: Parquet, CSV, JSON lines or MATLAB files
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The run folder; others may still be at work in it
@@ -34,6 +36,8 @@ enum Format {
     Parquet,
     Csv,
     Jsonl,
+    /// MATLAB's .mat files, also for Octave
+    Mat,
 }
 
 /// Runs the command.
@@ -57,6 +61,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             }
             Format::Jsonl => {
                 let mut file = JsonLines::new(out.join(format!("{table}.jsonl")))?;
+                write_table(&folder, table, &mut file)?;
+                file.finish()?
+            }
+            Format::Mat => {
+                let mut file = Matlab::new(out.join(format!("{table}.mat")));
                 write_table(&folder, table, &mut file)?;
                 file.finish()?
             }

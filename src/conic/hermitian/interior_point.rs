@@ -16,29 +16,27 @@
 //! and Hara, SIAM J. Optim. 7(1), 1997, doi:10.1137/S1052623494269035; rules for steps and centring as in Toh, Todd and
 //! Tutuncu, Optim. Methods Softw. 11, 1999, doi:10.1080/10556789908805762.
 
-use super::cone::Cone;
-use super::dense::{self, C, Matrix};
+use super::answer::{ALMOST, Measure, Point, answer, duals};
+use super::dense;
 use super::kernel::Kernel;
 use super::normal::Normal;
 use super::pair::Pair;
 use super::program::HermitianProgram;
 use super::solution::HermitianSolution;
-use crate::conic::{Sense, Status};
-
-/// A point this accurate is called almost solved.
-const ALMOST: f64 = 1e-5;
-
-/// Added to the scaled objective where relative gaps are taken.
-const OBJECTIVE_FLOOR: f64 = 1e-2;
+use crate::conic::Status;
 
 /// A dual residual below this share of the tolerance is not corrected any more.
 const EXACT: f64 = 1e-4;
 
+/// How exact the longest steps are: that of the predictor, which only sets the centring, and that which is taken.
+const PREDICTED: f64 = 1e-1;
+const TAKEN: f64 = 1e-2;
+
 /// Steps shorter than this make no progress.
 const SHORTEST: f64 = 1e-7;
 
-/// The iterate, and what its last evaluation found.
-struct Point {
+/// The iterate.
+struct Iterate {
     pairs: Vec<Pair>,
     x: Vec<f64>,
     s: Vec<f64>,
@@ -46,30 +44,22 @@ struct Point {
     free: Vec<f64>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Measure {
-    primal: f64,
-    dual: f64,
-    gap: f64,
-    inner: f64,
-    primal_objective: f64,
-    dual_objective: f64,
-}
-
-impl Measure {
-    fn merit(&self) -> f64 {
-        let merit = self.primal.max(self.dual).max(self.gap);
-        if merit.is_nan() { f64::INFINITY } else { merit }
+impl Iterate {
+    fn to_point(&self) -> Point {
+        Point {
+            matrices: self.pairs.iter().map(|p| p.x.clone()).collect(),
+            x: self.x.clone(),
+            free: self.free.clone(),
+            y: self.y.clone(),
+        }
     }
 }
 
 struct Method<'a> {
     program: &'a HermitianProgram,
     kernel: Kernel,
-    point: Point,
+    point: Iterate,
     degree: f64,
-    right_norm: f64,
-    cost_norm: f64,
     // Scalars: steps and residuals.
     dx: Vec<f64>,
     ds: Vec<f64>,
@@ -84,14 +74,7 @@ struct Method<'a> {
     free_residual: Vec<f64>,
     /// The free variables after a full step.
     free_target: Vec<f64>,
-    best: Option<(f64, Measure, Best)>,
-}
-
-struct Best {
-    matrices: Vec<Matrix>,
-    x: Vec<f64>,
-    y: Vec<f64>,
-    free: Vec<f64>,
+    best: Option<(Measure, Point)>,
 }
 
 enum End {
@@ -116,12 +99,6 @@ impl<'a> Method<'a> {
         let m = kernel.rows();
         let scalars = kernel.scalars.len();
         // Starting sizes: of the order of what the rows ask for, well inside the cone.
-        let right_norm = norm(&kernel.right);
-        let cost_norm = kernel
-            .cones
-            .iter()
-            .map(|c| c.cost.norm())
-            .fold(norm(&kernel.scalar_cost).max(norm(&kernel.free_cost)), f64::max);
         let most_right = kernel.right.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
         let pairs = kernel.cones.iter_mut().map(|cone| {
             let root = (cone.n as f64).sqrt();
@@ -131,7 +108,7 @@ impl<'a> Method<'a> {
         });
         let pairs: Vec<Pair> = pairs.collect();
         let degree = pairs.iter().map(|p| p.x.nrows()).sum::<usize>() + scalars;
-        let point = Point {
+        let point = Iterate {
             pairs,
             x: vec![10.0; scalars],
             s: vec![10.0; scalars],
@@ -144,8 +121,6 @@ impl<'a> Method<'a> {
             kernel,
             point,
             degree: degree as f64,
-            right_norm,
-            cost_norm,
             dx: vec![0.0; scalars],
             ds: vec![0.0; scalars],
             residual: vec![0.0; scalars],
@@ -223,36 +198,25 @@ impl<'a> Method<'a> {
             primal_objective += kernel.free_cost[j] * point.free[j];
         }
         let dual_objective: f64 = kernel.right.iter().zip(&point.y).map(|(b, y)| b * y).sum();
-        let size = OBJECTIVE_FLOOR + 0.5 * (primal_objective.abs() + dual_objective.abs());
-        Measure {
-            primal: norm(&self.primal_residual) / (1.0 + self.right_norm),
-            dual: dual.sqrt() / (1.0 + self.cost_norm),
-            gap: inner.abs().max((primal_objective - dual_objective).abs()) / size,
-            inner,
-            primal_objective,
-            dual_objective,
-        }
+        let objectives = (primal_objective, dual_objective);
+        Measure::new(&self.kernel, norm(&self.primal_residual), dual.sqrt(), inner, objectives)
     }
 
     /// Keeps the best iterate; whether this one is it by a visible amount.
     fn keep(&mut self, measure: &Measure) -> bool {
         let merit = measure.merit();
-        let before = self.best.as_ref().map_or(f64::INFINITY, |b| b.0);
+        let before = self.best.as_ref().map_or(f64::INFINITY, |(old, _)| old.merit());
         if merit < before {
             let point = &self.point;
             match &mut self.best {
-                Some((m, old, best)) => {
-                    (*m, *old) = (merit, *measure);
+                Some((old, best)) => {
+                    *old = *measure;
                     best.matrices.iter_mut().zip(&point.pairs).for_each(|(m, p)| m.copy_from(&p.x));
                     best.x.copy_from_slice(&point.x);
                     best.y.copy_from_slice(&point.y);
                     best.free.copy_from_slice(&point.free);
                 }
-                none => {
-                    let matrices = point.pairs.iter().map(|p| p.x.clone()).collect();
-                    let (x, y, free) = (point.x.clone(), point.y.clone(), point.free.clone());
-                    *none = Some((merit, *measure, Best { matrices, x, y, free }));
-                }
+                none => *none = Some((*measure, point.to_point())),
             }
         }
         merit < 0.95 * before
@@ -262,13 +226,15 @@ impl<'a> Method<'a> {
     fn diverges(&mut self, measure: &Measure) -> Option<End> {
         // |A^T(y) + S| and |A(X)|: the residuals of the homogeneous problems.
         if measure.dual_objective > 1e3 * (1.0 + measure.primal_objective.abs()).min(1e3) {
-            let homogeneous = (measure.dual * (1.0 + self.cost_norm) + self.cost_norm) / measure.dual_objective;
-            if homogeneous < 1e-6 && self.program.proves_infeasible(&self.duals(&self.point.y)) {
+            let cost = self.kernel.cost_norm();
+            let homogeneous = (measure.dual * (1.0 + cost) + cost) / measure.dual_objective;
+            if homogeneous < 1e-6 && self.program.proves_infeasible(&duals(&self.kernel, &self.point.y)) {
                 return Some(End::Infeasible);
             }
         }
         if -measure.primal_objective > 1e6 {
-            let homogeneous = (measure.primal * (1.0 + self.right_norm) + self.right_norm) / -measure.primal_objective;
+            let right = self.kernel.right_norm();
+            let homogeneous = (measure.primal * (1.0 + right) + right) / -measure.primal_objective;
             if homogeneous < 1e-7 {
                 return Some(End::Unbounded);
             }
@@ -291,7 +257,7 @@ impl<'a> Method<'a> {
         }
         self.base.copy_from_slice(&self.rhs);
         self.directions(0.0, exact, false);
-        let (primal, dual) = self.longest();
+        let (primal, dual) = self.longest(PREDICTED);
         let (primal, dual) = (primal.min(1.0), dual.min(1.0));
         let affine = self.inner_after(primal, dual);
         let exponent = if mu > 1e-6 { (3.0 * primal.min(dual).powi(2)).max(1.0) } else { 1.0 };
@@ -301,7 +267,7 @@ impl<'a> Method<'a> {
         self.rhs.copy_from_slice(&self.base);
         self.add_correction(sigma * mu, exact);
         self.directions(sigma * mu, exact, true);
-        let (primal, dual) = self.longest();
+        let (primal, dual) = self.longest(TAKEN);
         let shorten = 0.9 + 0.09 * primal.min(dual).min(1.0);
         self.advance((shorten * primal).min(1.0), (shorten * dual).min(1.0))
     }
@@ -386,10 +352,10 @@ impl<'a> Method<'a> {
         }
     }
 
-    fn longest(&mut self) -> (f64, f64) {
+    fn longest(&mut self, settled: f64) -> (f64, f64) {
         let (mut primal, mut dual) = (f64::INFINITY, f64::INFINITY);
         for pair in &mut self.point.pairs {
-            let (x, s) = pair.longest();
+            let (x, s) = pair.longest(settled);
             primal = primal.min(x);
             dual = dual.min(s);
         }
@@ -444,70 +410,26 @@ impl<'a> Method<'a> {
         primal.max(dual) > SHORTEST
     }
 
-    /// The last point in units of its scaled objective.
-    fn ray(&self) -> Best {
-        let Point { pairs, x, y, free, .. } = &self.point;
-        let costs = self.kernel.cones.iter().zip(pairs).map(|(cone, pair)| dense::inner(&cone.cost, &pair.x));
-        let scalars = self.kernel.scalar_cost.iter().zip(x).chain(self.kernel.free_cost.iter().zip(free));
-        let fall = costs.sum::<f64>() + scalars.map(|(c, x)| c * x).sum::<f64>();
-        let unit = 1.0 / fall.abs().max(f64::MIN_POSITIVE);
-        let scaled = |values: &[f64]| values.iter().map(|x| x * unit).collect();
-        Best {
-            matrices: pairs.iter().map(|p| &p.x * C::new(unit, 0.0)).collect(),
-            x: scaled(x),
-            y: y.clone(),
-            free: scaled(free),
-        }
-    }
-
-    /// Multipliers in the caller's units, of the problem as a minimization.
-    fn duals(&self, y: &[f64]) -> Vec<f64> {
-        y.iter().zip(&self.kernel.row_scale).map(|(y, r)| y * r * self.kernel.cost_scale).collect()
-    }
-
-    fn report(self, end: End, iterations: u32) -> HermitianSolution {
-        let program = self.program;
-        let sign = if program.sense == Sense::Minimize { 1.0 } else { -1.0 };
-        let Some((merit, measure, best)) = &self.best else {
+    fn report(mut self, end: End, iterations: u32) -> HermitianSolution {
+        let (program, kernel) = (self.program, &self.kernel);
+        let Some((measure, best)) = self.best.take() else {
             return HermitianSolution::default();
         };
-        // A ray is where the last point went, per unit of the objective's fall.
-        let ray = matches!(end, End::Unbounded).then(|| self.ray());
-        let best = ray.as_ref().unwrap_or(best);
         let mut status = match end {
             End::Solved => Status::Solved,
             End::Infeasible => Status::Infeasible,
             End::Unbounded => Status::Unbounded,
-            End::Stalled if *merit <= program.settings.tolerance => Status::Solved,
-            End::Stalled if *merit <= ALMOST => Status::AlmostSolved,
+            End::Stalled if measure.merit() <= program.settings.tolerance => Status::Solved,
+            End::Stalled if measure.merit() <= ALMOST => Status::AlmostSolved,
             End::Stalled => Status::Inaccurate,
         };
-        let mut y = self.duals(if status == Status::Infeasible { &self.point.y } else { &best.y });
-        if status == Status::Inaccurate {
-            let last = self.duals(&self.point.y);
-            if program.proves_infeasible(&last) {
-                (status, y) = (Status::Infeasible, last);
-            }
+        let last = duals(kernel, &self.point.y);
+        if status == Status::Inaccurate && program.proves_infeasible(&last) {
+            status = Status::Infeasible;
         }
-        let unscale = |cone: &Cone, x: &Matrix| x * C::new(cone.scale * self.kernel.right_scale, 0.0);
-        let mut scalars = vec![0.0; program.scalars.len()];
-        let bounded = self.kernel.bounded.iter().zip(&best.x).zip(&self.kernel.scalar_scale);
-        let free = self.kernel.unbounded.iter().zip(&best.free).zip(&self.kernel.free_scale);
-        for ((at, x), scale) in bounded.chain(free) {
-            scalars[*at] = x * scale * self.kernel.right_scale;
-        }
-        let factor = self.kernel.right_scale * self.kernel.cost_scale;
-        HermitianSolution {
-            status,
-            matrices: self.kernel.cones.iter().zip(&best.matrices).map(|(c, x)| unscale(c, x)).collect(),
-            scalars,
-            dual: y.iter().map(|y| sign * y).collect(),
-            objective: sign * measure.primal_objective * factor + program.constant,
-            dual_objective: sign * measure.dual_objective * factor + program.constant,
-            primal_residual: measure.primal,
-            dual_residual: measure.dual,
-            gap: measure.gap,
-            iterations,
-        }
+        let y = if status == Status::Infeasible { last } else { duals(kernel, &best.y) };
+        // A ray is where the last point went, per unit of the objective's fall.
+        let point = if status == Status::Unbounded { self.point.to_point().into_ray(kernel) } else { best };
+        answer(program, kernel, status, &point, &y, &measure, iterations)
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Kernel {
     pub row_scale: Vec<f64>,
     pub right_scale: f64,
     pub cost_scale: f64,
+    right_norm: f64,
+    cost_norm: f64,
 }
 
 /// The power of two nearest to a positive number.
@@ -115,7 +117,11 @@ impl Kernel {
         let cost_scale = power_of_two(scalar_cost.iter().chain(&free_cost).fold(most, |m, c| m.max(c.abs())));
         scalar_cost.iter_mut().chain(&mut free_cost).for_each(|c| *c /= cost_scale);
         cones.iter_mut().for_each(|c| c.cost /= C::new(cost_scale, 0.0));
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let of_scalars = norm(&scalar_cost).max(norm(&free_cost));
         Self {
+            right_norm: norm(&right),
+            cost_norm: cones.iter().map(|c| c.cost.norm()).fold(of_scalars, f64::max),
             cones,
             scalars,
             scalar_cost,
@@ -130,6 +136,16 @@ impl Kernel {
             right_scale,
             cost_scale,
         }
+    }
+
+    /// The Euclidean norm of the right side.
+    pub fn right_norm(&self) -> f64 {
+        self.right_norm
+    }
+
+    /// The largest norm of the cost in a block, in all scalars or in all free variables.
+    pub fn cost_norm(&self) -> f64 {
+        self.cost_norm
     }
 
     /// The number of rows.

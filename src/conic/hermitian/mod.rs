@@ -6,8 +6,9 @@
 //! ```
 //!
 //! They are solved by a primal-dual interior-point method on the complex blocks themselves: its normal equations have
-//! the size of the number of rows, and rows of low rank (`g^H X g`) are kept as such. Data may be in raw units: scaling
-//! is this layer's. Bounds and proofs of infeasibility are computed apart from the solver, from the multipliers alone.
+//! the size of the number of rows, and rows of low rank (`g^H X g`) are kept as such. [`Method`] chooses, or forces
+//! Clarabel on real blocks of twice the size. Data may be in raw units: scaling is this layer's. Bounds and proofs of
+//! infeasibility are computed apart from the solver, from the multipliers alone.
 //!
 //! ```
 //! use isacopt::conic::Sense;
@@ -25,12 +26,16 @@
 //! assert!(bound >= 50.0 && bound < 50.0 + 1e-5);
 //! ```
 
+mod answer;
 mod bound;
 mod cone;
 mod dense;
+mod diagonal;
+mod embedding;
 mod expression;
 mod interior_point;
 mod kernel;
+mod method;
 mod normal;
 mod pair;
 mod program;
@@ -42,5 +47,6 @@ mod verification;
 
 pub use dense::C;
 pub use expression::{ComplexExpression, HermitianVariable, ScalarVariable};
+pub use method::Method;
 pub use program::{HermitianProgram, HermitianRow, HermitianSettings};
 pub use solution::HermitianSolution;

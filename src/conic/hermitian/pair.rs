@@ -64,11 +64,11 @@ impl Pair {
         }
     }
 
-    /// The longest steps that keep X and S semidefinite.
-    pub fn longest(&mut self) -> (f64, f64) {
+    /// The longest steps that keep X and S semidefinite, to about the share `settled`.
+    pub fn longest(&mut self, settled: f64) -> (f64, f64) {
         let to_boundary = |least: f64| if least < 0.0 { -1.0 / least } else { f64::INFINITY };
-        let x = dense::least_eigenvalue(&self.inverse_factor_x, &self.dx, &mut self.lanczos);
-        let s = dense::least_eigenvalue(&self.inverse_factor_s, &self.ds, &mut self.lanczos);
+        let x = dense::least_eigenvalue(&self.inverse_factor_x, &self.dx, settled, &mut self.lanczos);
+        let s = dense::least_eigenvalue(&self.inverse_factor_s, &self.ds, settled, &mut self.lanczos);
         (to_boundary(x), to_boundary(s))
     }
 

@@ -2,7 +2,7 @@
 
 use super::dense::{C, Matrix, ZERO};
 use super::expression::{ComplexExpression, HermitianVariable, ScalarVariable, Term};
-use super::interior_point;
+use super::method::{self, Method};
 use super::solution::HermitianSolution;
 use crate::conic::Sense;
 
@@ -14,11 +14,13 @@ pub struct HermitianSettings {
     pub tolerance: f64,
     /// At most so many iterations.
     pub max_iterations: u32,
+    /// Which solver takes it.
+    pub method: Method,
 }
 
 impl Default for HermitianSettings {
     fn default() -> Self {
-        Self { tolerance: 1e-8, max_iterations: 100 }
+        Self { tolerance: 1e-8, max_iterations: 100, method: Method::Auto }
     }
 }
 
@@ -255,9 +257,9 @@ impl HermitianProgram {
         }
     }
 
-    /// Solves it by the interior-point method on the complex blocks.
+    /// Solves it as [`HermitianSettings::method`] says.
     pub fn solve(&self) -> HermitianSolution {
-        interior_point::solve(self)
+        method::solve(self)
     }
 
     /// The matrix `sum_i y_i A_i`, or the cost, of a block in the caller's units.

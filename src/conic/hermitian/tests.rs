@@ -14,6 +14,13 @@ fn hermitian(n: usize, stream: &mut RandomStream) -> Matrix {
     &f + f.adjoint()
 }
 
+/// A program that the method on complex blocks is to solve alone.
+fn native(sense: Sense) -> HermitianProgram {
+    let mut program = HermitianProgram::new(sense);
+    program.set_settings(HermitianSettings { method: Method::Native, ..HermitianSettings::default() });
+    program
+}
+
 fn stream(entity: u64) -> RandomStream {
     RandomStream::keyed(1, "test", "hermitian", entity, 0)
 }
@@ -21,7 +28,7 @@ fn stream(entity: u64) -> RandomStream {
 /// The relaxation of `max phi^H C phi` over unit-modulus entries.
 fn diagonal(c: &Matrix) -> (HermitianProgram, HermitianVariable) {
     let n = c.nrows();
-    let mut program = HermitianProgram::new(Sense::Maximize);
+    let mut program = native(Sense::Maximize);
     let x = program.matrix(n);
     program.trace_at_most(x, n as f64);
     program.objective(x.inner(c));
@@ -64,7 +71,7 @@ fn built(seed: u64, units: bool) -> (HermitianProgram, f64) {
     let pairs: Vec<(Matrix, Matrix)> = sizes.iter().map(|n| pair(*n, &mut stream)).collect();
     let block_unit: Vec<f64> = sizes.iter().map(|_| unit(&mut stream)).collect();
     let scalar_pairs = [(1.5, 0.0), (0.0, 0.7), (0.3, 0.0)];
-    let mut program = HermitianProgram::new(Sense::Minimize);
+    let mut program = native(Sense::Minimize);
     let blocks: Vec<HermitianVariable> = sizes.iter().map(|n| program.matrix(*n)).collect();
     let scalars: Vec<ScalarVariable> = scalar_pairs.iter().map(|_| program.scalar()).collect();
     for ((block, (x, _)), unit) in blocks.iter().zip(&pairs).zip(&block_unit) {
@@ -146,7 +153,7 @@ fn beamforming(users: usize, n: usize, gain: f64, noise: f64, budget: Option<f64
     let mut stream = stream(7);
     let (normal, floor) = ((0..users).map(|_| vector(n, &mut stream)).collect::<Vec<_>>(), 3.0);
     let g: Vec<Vec<C>> = normal.iter().map(|g| g.iter().map(|x| x * gain.sqrt()).collect()).collect();
-    let mut program = HermitianProgram::new(Sense::Minimize);
+    let mut program = native(Sense::Minimize);
     let beams: Vec<HermitianVariable> = (0..users).map(|_| program.matrix(n)).collect();
     let power = beams.iter().fold(ComplexExpression::from(0.0), |sum, w| sum + w.trace());
     for (k, g) in g.iter().enumerate() {
@@ -211,7 +218,7 @@ fn infeasible_floors_are_proved() {
 
 #[test]
 fn unbounded_objectives_are_noticed() {
-    let mut program = HermitianProgram::new(Sense::Maximize);
+    let mut program = native(Sense::Maximize);
     let x = program.matrix(3);
     program.at_least(x.trace(), 1.0);
     program.objective(x.entry(0, 0) - x.entry(1, 1));
@@ -224,7 +231,7 @@ fn schur_complements_give_the_quadratic_over_linear_function() {
     // 0 for X on the complement of b - s a; with X = I / 2 fixed it is the residual of a regression.
     let mut stream = stream(9);
     let (a, b) = (vector(2, &mut stream), vector(2, &mut stream));
-    let mut program = HermitianProgram::new(Sense::Minimize);
+    let mut program = native(Sense::Minimize);
     let x = program.matrix(2);
     program.equal(x.entry(0, 0), 0.5);
     program.equal(x.entry(1, 1), 0.5);

@@ -1,9 +1,9 @@
-//! Random programs checked from their data alone: feasibility of both sides, the gap, certificates of both kinds; and
-//! against Clarabel, where 2 x 2 Hermitian matrices are second-order cones.
+//! Random programs checked from their data alone: feasibility of both sides, the gap, certificates of both kinds; and the
+//! method on complex blocks against Clarabel on real ones.
 
 use super::dense::{Matrix, inner};
 use super::*;
-use crate::conic::{Cone, Expression, Program, Sense, Status};
+use crate::conic::{Sense, Status};
 use crate::math::RandomStream;
 
 /// A program as plain matrices: minimize `sum <C_b, X_b> + c'x + d'f` under rows with sides (`>=` 1, `<=` -1, `=` 0).
@@ -135,6 +135,13 @@ impl Plain {
     }
 }
 
+const METHODS: [Method; 2] = [Method::Native, Method::Clarabel];
+
+fn solved(program: &mut HermitianProgram, method: Method) -> HermitianSolution {
+    program.set_settings(HermitianSettings { method, ..HermitianSettings::default() });
+    program.solve()
+}
+
 fn stream(entity: u64) -> RandomStream {
     RandomStream::keyed(3, "test", "verification", entity, 0)
 }
@@ -153,8 +160,8 @@ fn random_programs_are_feasible_on_both_sides_without_gap() {
         let plain = Plain::rows(sizes, 8, 3, free, &mut stream).feasible(least, &mut stream);
         let units: Vec<f64> = (0..200).map(|_| 10.0_f64.powf(8.0 * stream.uniform() - 4.0)).collect();
         let unit = |at: usize| if seed % 2 == 1 { units[at] } else { 1.0 };
-        let (program, blocks, scalars) = plain.program(&unit);
-        let solution = program.solve();
+        let (mut program, blocks, scalars) = plain.program(&unit);
+        let solution = solved(&mut program, Method::Native);
         assert!(solution.status.has_optimum(), "{seed}: {:?} gap {:e}", solution.status, solution.gap);
         // Back in plain units.
         let x: Vec<Matrix> =
@@ -200,16 +207,19 @@ fn certificates_of_infeasibility_hold_in_plain_arithmetic() {
         plain.rows[last] = blocks.iter().map(|a| -a - definite(a.nrows(), 0.3, &mut stream)).collect();
         plain.scalar_rows[last] = scalars.iter().map(|a| -a - 0.5).collect();
         plain.right[last] = 0.1 - y.iter().zip(&plain.right).map(|(y, b)| y * b).sum::<f64>();
-        let (program, ..) = plain.program(&|_| 1.0);
-        let solution = program.solve();
-        assert_eq!(solution.status, Status::Infeasible, "{seed}");
-        let y = &solution.dual;
-        let (combined, scalars, _) = plain.combination(y);
-        let size = combined.iter().map(|a| a.norm()).fold(0.0, f64::max);
-        assert!(combined.iter().all(|a| least_eigenvalue(&-a) > -1e-7 * size), "{seed}");
-        assert!(scalars.iter().all(|a| *a < 1e-7 * size), "{seed}");
-        assert!(plain.sides.iter().zip(y).all(|(side, y)| f64::from(*side) * y > -1e-9 * size), "{seed}");
-        assert!(plain.right.iter().zip(y).map(|(b, y)| b * y).sum::<f64>() > 0.0, "{seed}");
+        let (mut program, ..) = plain.program(&|_| 1.0);
+        for method in METHODS {
+            let solution = solved(&mut program, method);
+            assert_eq!(solution.status, Status::Infeasible, "{seed} {method:?}");
+            let y = &solution.dual;
+            let (combined, scalars, _) = plain.combination(y);
+            let size = combined.iter().map(|a| a.norm()).fold(0.0, f64::max);
+            assert!(combined.iter().all(|a| least_eigenvalue(&-a) > -1e-7 * size), "{seed} {method:?}");
+            assert!(scalars.iter().all(|a| *a < 1e-7 * size), "{seed} {method:?}");
+            let signs = plain.sides.iter().zip(y).all(|(side, y)| f64::from(*side) * y > -1e-7 * size);
+            assert!(signs, "{seed} {method:?}");
+            assert!(plain.right.iter().zip(y).map(|(b, y)| b * y).sum::<f64>() > 0.0, "{seed} {method:?}");
+        }
     }
 }
 
@@ -229,59 +239,86 @@ fn rays_of_unbounded_programs_hold_in_plain_arithmetic() {
         let mut plain = plain.feasible(0.3, &mut stream);
         let share = along(&plain.cost) + 0.2;
         plain.cost.iter_mut().zip(&ray).for_each(|(c, d)| *c -= d * C::new(share, 0.0));
-        let (program, blocks, scalars) = plain.program(&|_| 1.0);
-        let solution = program.solve();
-        assert_eq!(solution.status, Status::Unbounded, "{seed} {} {:e}", solution.iterations, solution.objective);
-        let x: Vec<Matrix> = blocks.iter().map(|x| solution.matrix(*x).clone()).collect();
-        let free: Vec<f64> = scalars.iter().map(|s| solution.scalar(*s)).collect();
-        let size = x.iter().map(|x| x.norm()).fold(0.0, f64::max);
-        assert!(x.iter().all(|x| least_eigenvalue(x) > -1e-9 * size));
-        for i in 0..plain.rows.len() {
-            let value = plain.value(i, &x, &[], &free);
-            let missed = if plain.sides[i] == 0 { value.abs() } else { -f64::from(plain.sides[i]) * value };
-            assert!(missed < 1e-5 * size, "{seed} row {i}: {missed} {size}");
+        let (mut program, blocks, scalars) = plain.program(&|_| 1.0);
+        for method in METHODS {
+            let solution = solved(&mut program, method);
+            assert_eq!(solution.status, Status::Unbounded, "{seed} {method:?} {:e}", solution.objective);
+            let x: Vec<Matrix> = blocks.iter().map(|x| solution.matrix(*x).clone()).collect();
+            let free: Vec<f64> = scalars.iter().map(|s| solution.scalar(*s)).collect();
+            let size = x.iter().map(|x| x.norm()).fold(0.0, f64::max);
+            assert!(x.iter().all(|x| least_eigenvalue(x) > -1e-9 * size), "{seed} {method:?}");
+            for i in 0..plain.rows.len() {
+                let value = plain.value(i, &x, &[], &free);
+                let missed = if plain.sides[i] == 0 { value.abs() } else { -f64::from(plain.sides[i]) * value };
+                assert!(missed < 1e-5 * size, "{seed} {method:?} row {i}: {missed} {size}");
+            }
+            let fall = plain.cost.iter().zip(&x).map(|(c, x)| inner(c, x)).sum::<f64>()
+                + plain.free_cost.iter().zip(&free).map(|(c, x)| c * x).sum::<f64>();
+            assert!(fall < -1e-3 * size, "{seed} {method:?}: {fall} {size}");
         }
-        let fall = plain.cost.iter().zip(&x).map(|(c, x)| inner(c, x)).sum::<f64>()
-            + plain.free_cost.iter().zip(&free).map(|(c, x)| c * x).sum::<f64>();
-        assert!(fall < -1e-3 * size, "{seed}: {fall} {size}");
     }
 }
 
 #[test]
-fn clarabel_finds_the_same_optima_over_matrices_of_size_two() {
-    for seed in 0..16 {
+fn clarabel_finds_the_same_optima_and_bounds() {
+    for seed in 0..32_u64 {
         let mut stream = stream(300 + seed);
-        let plain = Plain::rows(&[2, 2, 2], 6, 2, 2, &mut stream).feasible(0.2, &mut stream);
-        let (program, ..) = plain.program(&|_| 1.0);
-        let found = program.solve();
-        assert_eq!(found.status, Status::Solved, "{seed}");
-        // [[a, c], [c^*, b]] >= 0 is a + b >= |(a - b, 2 Re c, 2 Im c)|.
-        let mut other = Program::new(Sense::Minimize);
-        let x: Vec<_> = plain.sizes.iter().map(|_| other.variables(4)).collect();
-        let (scalars, free) = (other.variables(2), other.variables(2));
-        for x in &x {
-            let rows: [Expression; 4] = [x.get(0) + x.get(1), x.get(0) - x.get(1), 2.0 * x.get(2), 2.0 * x.get(3)];
-            other.constrain(Cone::SecondOrder, rows);
+        // The last is large enough for the other factorisation.
+        let at = if seed == 31 { 4 } else { seed as usize % 4 };
+        let sizes: &[usize] = [&[4][..], &[3, 5], &[2, 1, 6], &[2, 2, 2], &[17, 3]][at];
+        let plain = Plain::rows(sizes, 7, 2, (seed % 3) as usize, &mut stream).feasible(0.2, &mut stream);
+        let units: Vec<f64> = (0..200).map(|_| 10.0_f64.powf(8.0 * stream.uniform() - 4.0)).collect();
+        let unit = |at: usize| if seed % 2 == 1 { units[at] } else { 1.0 };
+        let (mut program, blocks, scalars) = plain.program(&unit);
+        let ours = solved(&mut program, Method::Native);
+        let theirs = solved(&mut program, Method::Clarabel);
+        assert_eq!(ours.status, Status::Solved, "{seed}");
+        assert!(theirs.status.has_optimum(), "{seed}: {:?} gap {:e}", theirs.status, theirs.gap);
+        let scale = 1.0 + ours.objective.abs();
+        let apart = (ours.objective - theirs.objective).abs();
+        assert!(apart < 1e-6 * scale, "{seed}: {} {}", ours.objective, theirs.objective);
+        // At twice the size of the optimum, the multipliers of either prove it.
+        for block in &blocks {
+            program.trace_at_most(*block, 2.0 * ours.matrix(*block).trace().re);
         }
-        other.constrain(Cone::NonNegative, [scalars.get(0).into(), scalars.get(1).into()]);
-        let sum = |matrices: &[Matrix], a: &[f64], b: &[f64]| {
-            let mut sum = Expression::from(0.0);
-            for (x, a) in x.iter().zip(matrices) {
-                sum += a[(0, 0)].re * x.get(0) + a[(1, 1)].re * x.get(1);
-                sum += 2.0 * a[(0, 1)].re * x.get(2) + 2.0 * a[(0, 1)].im * x.get(3);
-            }
-            (0..2).for_each(|j| sum += a[j] * scalars.get(j) + b[j] * free.get(j));
-            sum
+        for scalar in &scalars {
+            program.scalar_at_most(*scalar, 1.0 + 2.0 * ours.scalar(*scalar).abs());
+        }
+        for (name, dual) in [("ours", &ours.dual), ("theirs", &theirs.dual)] {
+            let bound = program.bound(dual);
+            assert!(bound <= ours.objective + 1e-6 * scale, "{seed} {name}: {bound} {}", ours.objective);
+            assert!(bound >= ours.objective - 1e-5 * scale, "{seed} {name}: {bound} {}", ours.objective);
+        }
+    }
+}
+
+#[test]
+fn bounds_hold_with_free_variables_whatever_the_multipliers() {
+    for seed in 0..12 {
+        let mut stream = stream(400 + seed);
+        let plain = Plain::rows(&[3, 4], 6, 2, 2, &mut stream).feasible(0.3, &mut stream);
+        let (mut program, blocks, scalars) = plain.program(&|_| 1.0);
+        let solution = solved(&mut program, Method::Native);
+        let (free, optimum) = (&scalars[2..], solution.objective);
+        let size = 1.0 + optimum.abs();
+        for block in &blocks {
+            program.trace_at_most(*block, 2.0 * solution.matrix(*block).trace().re);
+        }
+        scalars[..2].iter().for_each(|s| program.scalar_at_most(*s, 1.0 + 2.0 * solution.scalar(*s)));
+        let moved = |by: f64, stream: &mut RandomStream| -> Vec<f64> {
+            solution.dual.iter().map(|y| y + by * stream.normal()).collect()
         };
-        for (i, row) in plain.rows.iter().enumerate() {
-            let side = if plain.sides[i] == 0 { 1.0 } else { f64::from(plain.sides[i]) };
-            let row = (sum(row, &plain.scalar_rows[i], &plain.free_rows[i]) - Expression::from(plain.right[i])) * side;
-            other.constrain(if plain.sides[i] == 0 { Cone::Zero } else { Cone::NonNegative }, [row]);
+        // A free variable without a limit proves nothing once its equation is missed.
+        assert_eq!(program.bound(&moved(1e-3, &mut stream)), f64::NEG_INFINITY, "{seed}");
+        free.iter().for_each(|f| program.scalar_at_most(*f, 1.0 + 2.0 * solution.scalar(*f).abs()));
+        let bound = program.bound(&solution.dual);
+        assert!((bound - optimum).abs() < 1e-5 * size, "{seed}: {bound} {optimum}");
+        let mut worse = 0;
+        for by in [1e-6, 1e-4, 1e-2, 1.0] {
+            let bound = program.bound(&moved(by, &mut stream));
+            assert!(bound.is_finite() && bound <= optimum + 1e-6 * size, "{seed} {by}: {bound} {optimum}");
+            worse += usize::from(bound < optimum - 1e-4 * size);
         }
-        other.objective(sum(&plain.cost, &plain.scalar_cost, &plain.free_cost));
-        let theirs = other.solve().unwrap();
-        assert_eq!(theirs.status, Status::Solved, "{seed}");
-        let (ours, theirs) = (found.objective, theirs.objective);
-        assert!((ours - theirs).abs() < 1e-6 * (1.0 + theirs.abs()), "{seed}: {ours} {theirs}");
+        assert!(worse > 0, "{seed}");
     }
 }

@@ -1,7 +1,6 @@
 "use strict";
-// The figures: what each can show, from the aggregated data.
+// The figures of single sweep points and along the sweep: what each can show, from the aggregated data.
 
-const figures = {};
 const S = data.solvers.length;
 const trialsWord = (n) => (n === 1 ? "1 trial" : `${n} trials`);
 
@@ -61,11 +60,8 @@ function comparedText(cell) {
   return compared === trials ? trialsWord(trials) : `${compared} of ${trialsWord(trials)} (those in which all compared solvers are feasible)`;
 }
 
-function convergence() {
-  const f = new Figure("convergence");
-  if (!data.convergence.length) return;
+if (data.convergence.length) figure("convergence", "Convergence", "Convergence", ["convergence"], (f) => {
   const objective = data.objective;
-  f.presets("convergence");
   const hasGap = data.convergence.some((c) => c.iterations.gap);
   f.choice("show", "Show", () => [["objective", "objective"], ...(hasGap ? [["gap", "gap to the proven bound"]] : [])]);
   f.choice("scale", "as", () => (f.state.show === "objective" ? scaleChoices(objective).filter(([n]) => n !== "log") : []));
@@ -125,9 +121,7 @@ function convergence() {
       caption: { text, empty: show === "gap" ? "not every compared trial has a proven bound." : undefined },
     };
   };
-  f.start();
-  figures.convergence = f;
-}
+});
 
 // The keys that can be the horizontal axis, as "AXIS/KEY".
 const sweptKeys = data.axes.flatMap((axis, a) => axis.keys.map((key, k) => [`${a}/${k}`, key.label]));
@@ -140,10 +134,7 @@ function sweptAxis(choice) {
   return { a, key, title: title[0].toUpperCase() + title.slice(1), numeric, at: (i) => (numeric ? key.numbers[i] : i) };
 }
 
-function sweep() {
-  if (!data.axes.length) return;
-  const f = new Figure("sweep");
-  f.presets("sweep");
+if (data.axes.length) figure("sweep", "Sweep", "A metric over the sweep", ["sweep"], (f) => {
   f.choice("metric", "Show", () => quantityChoices(), data.objective === null ? "0" : String(data.objective));
   f.choice("reduction", "", () => (data.quantities[f.state.metric].vector ? REDUCTIONS : []));
   f.choice("scale", "as", () => scaleChoices(f.state.metric));
@@ -191,11 +182,10 @@ function sweep() {
     const y = { title: axisTitle(metric, scale, reduction), log: scale === "log", squared: squared(metric, scale) };
     return { sets, x, y, caption: { text } };
   };
-  f.start();
-  figures.sweep = f;
-}
+});
 
-// Marks the points that no other beats in one quantity without being worse in the other.
+// The points that no other beats in one quantity without being worse in the other. Drawn figures have their own such
+// rule in the program; here the reader chooses quantities, scales, solvers and points, so the marks follow on the page.
 function nondominated(points, signX, signY) {
   const wins = (a, b, sign) => sign * (a - b) > 1e-6 * Math.max(Math.abs(a), Math.abs(b));
   return points.filter(
@@ -204,11 +194,8 @@ function nondominated(points, signX, signY) {
   );
 }
 
-function tradeoff() {
+if (data.quantities.length > 1) figure("tradeoff", "Trade-off", "One metric against another", ["tradeoff"], (f) => {
   const choices = quantityChoices();
-  if (choices.length < 2) return;
-  const f = new Figure("tradeoff");
-  f.presets("tradeoff");
   const first = data.objective ?? 0;
   // The other side of the trade: what is best known to get better the other way, else the next metric.
   const other = ["crlb", "sensing", "power"].map((w) => data.quantities.findIndex((q, i) => i !== first && q.id.includes(w))).find((i) => i >= 0);
@@ -231,7 +218,7 @@ function tradeoff() {
     const swept = along();
     const sets = [];
     for (const s of f.order()) {
-      const order = swept ? swept.key.values.map((name, i) => [name, f.cell(swept.a, i)]) : [["", 0]];
+      const order = swept ? swept.key.values.map((name, i) => [name, f.cell(swept.a, i)]) : [["", data.cells.length ? 0 : -1]];
       const points = order.flatMap(([name, cell]) => {
         const h = spreadAt(mx, rx, cell, s, sx, statistic);
         const v = spreadAt(my, ry, cell, s, sy, statistic);
@@ -261,15 +248,10 @@ function tradeoff() {
       y: { title: title(my, sy, ry), log: sy === "log", squared: squared(my, sy) },
     };
   };
-  f.start();
-  figures.tradeoff = f;
-}
+});
 
-function distribution() {
+if (Object.keys(data.cdf).length) figure("distribution", "Distribution", "Distribution over users and drops", ["cdf"], (f) => {
   const choices = quantityChoices((_, i) => data.cdf[i]);
-  if (!choices.length) return;
-  const f = new Figure("distribution");
-  f.presets("cdf");
   const usual = ["rate", "sinr"].map((id) => choices.find(([i]) => data.quantities[i].id === id)).find((c) => c);
   const vector = usual ?? choices.find(([i]) => data.quantities[i].vector);
   f.choice("metric", "Show", () => choices, (vector ?? choices[0])[0]);
@@ -321,125 +303,5 @@ function distribution() {
     rows.forEach((cells) => row(table.tBodies[0] ?? table.createTBody(), cells, "td"));
     f.part("marks").replaceChildren(...(rows.length ? [table] : []));
   };
-  f.start();
-  figures.distribution = f;
-}
-
-function effort() {
-  if (!data.runs.some((r) => r.gap.length)) return;
-  const f = new Figure("effort");
-  f.presets("effort");
-  const all = [["all", "all sweep points"]];
-  f.choice("cell", "Runs of", () => (data.cells.length < 2 ? [] : all.concat(data.cells.map((_, c) => [String(c), cellName(c)]))), "all");
-  f.build = () => {
-    const wanted = data.cells.length < 2 || f.state.cell === "all" ? -1 : Number(f.state.cell);
-    const positive = data.runs.flatMap((r) => r.gap.filter((g) => g > 0));
-    const floor = positive.length ? Math.max(1e-16, 10 ** Math.floor(Math.log10(Math.min(...positive)) - 0.5)) : 1e-16;
-    const median = (list) => {
-      const sorted = [...list].sort((a, b) => a - b);
-      const middle = (sorted.length - 1) / 2;
-      return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
-    };
-    const sets = [];
-    f.order().forEach((s) => {
-      const runs = data.runs[s];
-      const kept = runs.time.map((_, i) => i).filter((i) => (wanted < 0 || runs.cell[i] === wanted) && runs.time[i] > 0);
-      if (!kept.length) return;
-      const points = kept.map((i) => ({
-        x: runs.time[i], y: Math.max(runs.gap[i], floor),
-        note: [runs.gap[i] === 0 ? "gap 0, drawn at the lower edge" : "", data.cells.length > 1 ? cellName(runs.cell[i]) : ""].filter(Boolean),
-      }));
-      const style = look(s);
-      sets.push(line(s, [{ x: median(points.map((p) => p.x)), y: median(points.map((p) => p.y)), note: `median of ${kept.length} runs` }],
-        { showLine: false, pointRadius: 9, pointHoverRadius: 11, borderColor: style.color, pointBorderWidth: 2.5 }));
-      if (kept.length > 1) {
-        sets.push(line(s, points, { showLine: false, pointRadius: 2.5, backgroundColor: style.color + "70", borderColor: style.color + "70", pointBorderWidth: 1 }));
-      }
-    });
-    const text = "How to read: a small marker is a feasible run, a large one the median of its solver; left is faster, lower is closer to the proven optimum. " +
-      "Time is the solver’s own. Gaps of zero are drawn at the lower edge. Runs without a proven bound are not shown.";
-    return { sets, x: { title: "Solver time (s)", log: true, room: true }, y: { title: "Gap to the proven bound", log: true, room: true }, caption: { text } };
-  };
-  f.start();
-  figures.effort = f;
-}
-
-// Statistics of convergence over all problems.
-function benchmark() {
-  const all = data.benchmark;
-  if (!all) return;
-  const f = new Figure("benchmark");
-  f.presets((kind) => kind in all.best);
-  f.choice("show", "Show", () => [
-    ["targets_reached", "targets reached"], ["performance_profile", "performance profile"], ["data_profile", "data profile"],
-    ["success_rate", "success rate"], ["running_time", "expected running time"],
-  ]);
-  const timed = () => !["data_profile", "success_rate"].includes(f.state.show);
-  f.choice("effort", "in", () => (timed() ? [["evaluations", "evaluations"], ["time", "solver time"]] : []));
-  const profile = () => ["performance_profile", "data_profile"].includes(f.state.show);
-  const usual = Object.keys(all.best.data_profile);
-  f.choice("target", "solved: gap at most", () => (profile() ? usual.map((t) => [t, format(10 ** (-t / 4))]) : []), "12");
-  const bounds = all.proven === all.problems ? "the proven bound" : "the proven bound, else the best known";
-  f.choice("reference", "gap to", () => [...(all.proven ? [["bound", bounds]] : []), ["best", "the best known"]]);
-  f.build = () => {
-    const { show, effort, target, reference } = f.state;
-    const time = effort === "time";
-    const amount = time ? "Solver time (s)" : "Evaluations (designs judged by the solver)";
-    const shares = { title: "Share of problems", range: [0, 1] };
-    const gaps = { title: "Target: gap to the reference", log: true };
-    const kinds = {
-      performance_profile: [{ title: `Ratio to the least ${time ? "time" : "number of evaluations"} of any solver`, log: true }, shares,
-        "at ratio 1 a line shows on what share of the problems that solver is the first to reach the target, at the right end on what share it reaches it at all. A line above another is better. (Dolan and Moré, 2002.)"],
-      data_profile: [{ title: "Evaluations / (real numbers of the design + 1)", log: true }, shares,
-        "the share of problems solved within a budget, in units of what a gradient by differences costs. (Moré and Wild, 2009.)"],
-      targets_reached: [{ title: amount, log: true }, { title: "Share of problems and targets", range: [0, 1] },
-        "over 25 target gaps from 1 to 10⁻⁶, four a decade, on every problem: the share of these pairs reached by then. Further left is faster, higher is closer."],
-      success_rate: [gaps, shares, "the share of problems on which the solver comes as close as the target on the horizontal axis."],
-      running_time: [gaps, { title: time ? "Expected solver time (s)" : "Expected evaluations", log: true },
-        "what all runs spent until they hit the target or ended, over the number of runs that hit it: the cost of one success with independent restarts. Lower is better; a line ends at the closest target that was ever hit."],
-    };
-    let curves = all[reference][show];
-    if (timed()) curves = curves[effort];
-    if (profile()) curves = curves[target];
-    const [x, y, words] = kinds[show];
-    const stepped = profile() || show === "targets_reached";
-    const ends = curves.flatMap(([places]) => places.slice(-1));
-    const right = Math.max(...ends) * 1.05;
-    const sets = f.order().flatMap((s) => {
-      const points = curves[s][0].map((place, i) => ({ x: place, y: curves[s][1][i] }));
-      if (stepped && points.length) {
-        points.unshift({ x: show === "performance_profile" ? Math.min(1, points[0].x) : points[0].x, y: points[0].x === 1 && show === "performance_profile" ? points[0].y : 0 });
-        points.push({ x: right, y: points.at(-1).y });
-      }
-      return points.length ? [line(s, points, stepped ? { stepped: "before", pointRadius: 0, pointHitRadius: 5 } : {})] : [];
-    });
-    const from = reference === "best" || !all.proven ? "the best objective that any solver of this run reached"
-      : all.proven === all.problems ? "the tightest proven bound of the problem"
-      : `the tightest proven bound on ${all.proven} of the problems, and on the others, which have none, the best objective that any solver reached`;
-    const problems = all.problems === 1 ? "1 problem" : `${all.problems} problems`;
-    const text = `How to read: ${words} Over ${problems} (trials of sweep points that all solvers were run on and one solved to feasibility); gaps are measured from ${from}. Runs without a feasible design, of whatever end, count as unsolved.`;
-    return { sets, x, y, caption: { text, empty: "no solver reached the target on any problem." } };
-  };
-  f.start();
-  figures.benchmark = f;
-}
-
-function cellName(cell) {
-  const place = data.cells[cell].place;
-  return data.axes.map((axis, a) => axis.keys.map((k) => `${k.label} ${k.values[place[a]]}`).join(", ")).join("; ");
-}
-
-for (const figure of [convergence, sweep, tradeoff, distribution, effort, benchmark]) figure();
-
-// Paper is light, and narrower than a screen: charts are drawn anew for it.
-const redraw = () => Object.values(figures).forEach((f) => f.draw());
-dark.addEventListener("change", redraw);
-window.addEventListener("beforeprint", () => {
-  onPaper = true;
-  redraw();
-  Object.values(figures).forEach((f) => f.chart.resize(680, 295));
 });
-window.addEventListener("afterprint", () => {
-  onPaper = false;
-  redraw();
-});
+

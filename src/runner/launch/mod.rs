@@ -18,6 +18,7 @@ use super::store::Store;
 use crate::config::Asked;
 use crate::error::Result;
 use crate::results::{Index, RunFolder};
+use crate::shell::quoted;
 
 /// How a worker is called.
 #[derive(Clone, Debug)]
@@ -56,12 +57,6 @@ impl Worker {
         let words = std::iter::once(program).chain(self.arguments(part, threads));
         words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
     }
-}
-
-/// A word as a POSIX shell takes it literally.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// The places of the runs of a part that are missing; of equal runs the first.

@@ -83,14 +83,14 @@ impl Lift for Lifted {
             return Ok(Relaxed::Infeasible(unreachable(&self.known, self.limit)));
         };
         let solved = relaxation::solve(&self.known.gains(), &self.known.echo, least)?;
-        let (bound, rank, certificate) = (solved.bound, solved.factor.numerical_rank(), certificate(&solved));
+        let (bound, rank, certificate) = (solved.bound, solved.numerical_rank(), certificate(&solved));
         self.solved = Some(solved);
         Ok(Relaxed::Solved { bound, rank, exact: false, certificate })
     }
 
     fn recover(&mut self, _part: usize, random: Option<&mut RandomStream>, out: &mut Design) {
         if let Some(solved) = &self.solved {
-            solved.factor.phases(random, out);
+            solved.phases(random, out);
         }
         self.known.echo.turn(out);
         if self.limit > 0.0 {

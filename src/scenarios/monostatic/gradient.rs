@@ -306,12 +306,7 @@ mod tests {
             let (users, budget) = (instance.users(), instance.transmit_power);
             let model = Arc::new(Monostatic::new(instance));
             for objective in objectives() {
-                let spec = ProblemSpec {
-                    objective,
-                    constraints: every_limit(users),
-                    fixed: BTreeMap::new(),
-                    quantize: BTreeMap::new(),
-                };
+                let spec = ProblemSpec { objective, ..ProblemSpec::new("sum_rate", every_limit(users)) };
                 let problem = Problem::new(model.clone(), spec.clone()).unwrap();
                 let mut gradient = offer(model.system(), &spec).unwrap_or_else(|why| panic!("{why}"))();
                 let (n, rows) = (users + 1, problem.limits());

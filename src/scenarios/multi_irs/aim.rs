@@ -57,6 +57,7 @@ impl Aim {
             power: f64::INFINITY,
             sinr: vec![0.0; system.all_users()],
             illumination: vec![0.0; system.instance.surfaces],
+            conic: problem.conic,
         };
         for constraint in &problem.constraints {
             match (constraint.metric.as_str(), &constraint.limit) {

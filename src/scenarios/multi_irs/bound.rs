@@ -11,7 +11,7 @@
 //! the spectral start: phases that align `a_n G_l w`. (Reference: structure 4 and 5.)
 
 use crate::conic::Sense;
-use crate::conic::hermitian::{ComplexExpression, HermitianProgram, HermitianSettings};
+use crate::conic::hermitian::{ComplexExpression, HermitianProgram, HermitianSettings, Method};
 
 use super::extended::channel;
 use super::system::{C, System};
@@ -38,7 +38,7 @@ impl Spectral {
 
 impl System {
     /// The bound and the spectral start; none where some target cannot be seen at all.
-    pub(super) fn spectral(&self, power: f64) -> Option<Spectral> {
+    pub(super) fn spectral(&self, power: f64, method: Method) -> Option<Spectral> {
         let surfaces = self.instance.surfaces;
         let m = self.instance.antennas;
         let spread: f64 = self.position.iter().map(|x| x * x).sum();
@@ -64,7 +64,7 @@ impl System {
             rows.push(program.at_least(x.inner(&scaled) - ComplexExpression::from(level), 0.0));
         }
         program.objective(level);
-        program.set_settings(HermitianSettings { tolerance: 1e-10, ..HermitianSettings::default() });
+        program.set_settings(HermitianSettings { tolerance: 1e-10, method, ..HermitianSettings::default() });
         let solution = program.solve();
         let bound = 1.0 / (power * unit * program.bound(&solution.dual));
         let weights: Vec<f64> = rows.iter().map(|r| (-solution.dual[r.index()]).max(0.0)).collect();

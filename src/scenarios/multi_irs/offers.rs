@@ -133,7 +133,7 @@ impl Whole {
     /// The spectral phases; those of value 0 where a target cannot be seen.
     pub fn spectral_phases(&self) -> Vec<f64> {
         let count = self.system.instance.surfaces * self.system.instance.elements;
-        self.system.spectral(self.limits.power).map_or_else(|| vec![0.0; count], |s| s.phases)
+        self.system.spectral(self.limits.power, self.limits.conic).map_or_else(|| vec![0.0; count], |s| s.phases)
     }
 
     /// Moves phases until the least power fits the budget; whether it does.
@@ -206,7 +206,7 @@ struct PointBound(Whole);
 
 impl Bound for PointBound {
     fn bound(&mut self) -> Result<Option<ProvenBound>> {
-        let spectral = self.0.system.spectral(self.0.limits.power);
+        let spectral = self.0.system.spectral(self.0.limits.power, self.0.limits.conic);
         Ok(spectral.map(|s| ProvenBound { value: s.bound, certificate: s.certificate() }))
     }
 }

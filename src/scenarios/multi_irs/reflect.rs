@@ -15,34 +15,32 @@
 use std::sync::Arc;
 
 use super::aim::Goal;
-use super::heard::{Matrix, dot};
+use super::heard::{Matrix, add_outer, dot};
 use super::instance::{Receiver, Target};
 use super::system::{C, System};
 use super::transmit::Limits;
-use crate::conic::hermitian::{ComplexExpression, HermitianProgram, HermitianSettings, HermitianVariable};
+use crate::conic::hermitian::{ComplexExpression, HermitianProgram, HermitianSettings, HermitianVariable, Method};
 use crate::conic::{Sense, Status};
 use crate::design::{Design, hermitian};
 use crate::error::Result;
 use crate::math::RandomStream;
 use crate::problem::Evaluation;
-use crate::structure::{Ascent, Certificate, LevelSet, Lift, Reached, Relaxed};
+use crate::structure::{Certificate, Lift, Relaxed};
+
+mod levels;
 
 /// Dinkelbach steps inside a relaxation.
 const ASCENTS: usize = 30;
-
-/// Candidates with which a level set looks for a design that reaches a level.
-const CANDIDATES: usize = 200;
 
 /// The forms in `Theta` of one IRS's user.
 struct UserForms {
     /// The floor, or the limit by which the ratio is taken.
     limit: f64,
     own: Vec<C>,
-    others: Vec<Vec<C>>,
-    /// `F R_0 F^H` for receivers that hear it.
-    sensing: Option<Matrix>,
+    /// What disturbs: `F (sum_(j != k) w_j w_j^H + R_0) F^H`, without `R_0` for receivers that cancel it.
+    disturbance: Matrix,
     /// Vectors whose outer products add to it.
-    sensing_factor: Vec<Vec<C>>,
+    disturbing: Vec<Vec<C>>,
 }
 
 /// The forms in `Theta` of one IRS.
@@ -70,6 +68,7 @@ pub(super) struct AtTransmit {
     system: Arc<System>,
     goal: Goal,
     forms: Vec<Forms>,
+    conic: Method,
     /// Factors `Theta^{1/2}` of the relaxation's solutions, one an IRS.
     factors: Vec<Matrix>,
     /// Principal vectors.
@@ -99,13 +98,22 @@ impl AtTransmit {
             let users = (l * each..(l + 1) * each).filter(|user| limits.sinr[*user] > 0.0).map(|user| {
                 let f = rows(&system.user_rows[user]);
                 let others = (0..beams.len()).filter(|j| *j != user && beams[*j].iter().any(|x| x.norm_sqr() > 0.0));
-                let hears = system.instance.receiver == Receiver::TypeI && !sensing_factor.is_empty();
+                let mut disturbing: Vec<Vec<C>> = others.map(|j| beams[j].clone()).collect();
+                if system.instance.receiver == Receiver::TypeI {
+                    disturbing.extend_from_slice(&sensing_factor);
+                }
+                let together = disturbing.iter().fold(Matrix::zeros(m, m), |mut sum, v| {
+                    add_outer(&mut sum, 1.0, v);
+                    sum
+                });
+                if disturbing.len() > m {
+                    disturbing = factor_of(&together);
+                }
                 UserForms {
                     limit: limits.sinr[user],
                     own: apply(&f, &beams[user]),
-                    others: others.map(|j| apply(&f, &beams[j])).collect(),
-                    sensing: hears.then(|| &f * &sensing * f.adjoint()),
-                    sensing_factor: if hears { images(&f, &sensing_factor) } else { Vec::new() },
+                    disturbance: &f * together * f.adjoint(),
+                    disturbing: images(&f, &disturbing),
                 }
             });
             let illumination = limits.illumination[l];
@@ -118,6 +126,7 @@ impl AtTransmit {
         });
         Self {
             forms: forms.collect(),
+            conic: limits.conic,
             system: Arc::clone(system),
             goal,
             factors: Vec::new(),
@@ -129,6 +138,10 @@ impl AtTransmit {
 
     fn noise(&self) -> f64 {
         self.system.instance.communication_noise_power
+    }
+
+    fn settings(&self, tolerance: f64) -> HermitianSettings {
+        HermitianSettings { tolerance, method: self.conic, ..HermitianSettings::default() }
     }
 
     /// The largest inverse CRB of one IRS's target over the relaxation; its proven bound and `Theta`.
@@ -177,12 +190,12 @@ impl AtTransmit {
         }
         program.objective(theta.inner(&objective) + expression);
         for user in &forms.users {
-            program.at_least(self.floor(theta, user, self.by_vectors(forms)), self.noise());
+            program.at_least(self.excess(theta, user, 1.0, 1.0, self.by_vectors(forms)), self.noise());
         }
         if forms.illumination > 0.0 {
             program.at_least(theta.inner(&u), forms.illumination / unit);
         }
-        program.set_settings(HermitianSettings { tolerance: 1e-8, ..HermitianSettings::default() });
+        program.set_settings(self.settings(1e-8));
         let solution = program.solve();
         if solution.status == Status::Infeasible {
             let values = vec![("surface", vec![surface as f64]), ("multipliers", solution.dual.clone())];
@@ -197,30 +210,35 @@ impl AtTransmit {
 
     /// Whether rows are cheaper by their vectors than as matrices.
     fn by_vectors(&self, forms: &Forms) -> bool {
-        let users: usize = forms.users.iter().map(|u| 1 + u.others.len() + u.sensing_factor.len()).sum();
+        let users: usize = forms.users.iter().map(|u| 1 + u.disturbing.len()).sum();
         4 * (2 * forms.factor.len() + users) <= 3 * self.system.instance.elements
     }
 
-    /// `f_own / limit - others` of a user.
-    fn floor(&self, theta: HermitianVariable, user: &UserForms, by_vectors: bool) -> ComplexExpression {
-        let mut row = theta.quadratic(&user.own) * (1.0 / user.limit);
-        for other in &user.others {
-            row += theta.quadratic(other) * -1.0;
+    /// `signal / limit - level disturbance` of a user, over `unit`.
+    fn excess(
+        &self,
+        theta: HermitianVariable,
+        user: &UserForms,
+        level: f64,
+        unit: f64,
+        by_vectors: bool,
+    ) -> ComplexExpression {
+        let (own, others) = (1.0 / (user.limit * unit), -level / unit);
+        if by_vectors {
+            let row = theta.quadratic(&user.own) * own;
+            return user.disturbing.iter().fold(row, |row, f| row + theta.quadratic(f) * others);
         }
-        match &user.sensing {
-            Some(_) if by_vectors => user.sensing_factor.iter().for_each(|f| row += theta.quadratic(f) * -1.0),
-            Some(sensing) => row += theta.inner(sensing) * -1.0,
-            None => {}
-        }
-        row
+        let mut matrix = &user.disturbance * C::new(others, 0.0);
+        add_outer(&mut matrix, own, &user.own);
+        theta.inner(&matrix)
     }
 
     /// Signal over limit, and disturbance with noise, of a user at a `Theta`.
     fn shares(&self, user: &UserForms, theta: &Matrix) -> (f64, f64) {
-        let form = |f: &[C]| dot(f, &super::heard::image(theta, f)).re.max(0.0);
-        let sensing = user.sensing.as_ref().map_or(0.0, |s| (s * theta).trace().re.max(0.0));
-        let disturbed = user.others.iter().map(|f| form(f)).sum::<f64>() + sensing + self.noise();
-        (form(&user.own) / user.limit, disturbed)
+        let signal = dot(&user.own, &super::heard::image(theta, &user.own)).re.max(0.0);
+        // tr(A Theta) of Hermitian matrices.
+        let products = user.disturbance.iter().zip(theta.iter()).map(|(a, x)| a.re * x.re + a.im * x.im);
+        (signal / user.limit, products.sum::<f64>().max(0.0) + self.noise())
     }
 
     /// One of Dinkelbach's steps for one IRS: the `Theta` of greatest excess over a ratio, the ratio that it reaches, and
@@ -239,13 +257,7 @@ impl AtTransmit {
         });
         let mut most = 0.0_f64;
         for (user, w) in forms.users.iter().zip(disturbed) {
-            let mut row = theta.quadratic(&user.own) * (1.0 / (user.limit * w));
-            for other in &user.others {
-                row += theta.quadratic(other) * (-level / w);
-            }
-            if let Some(sensing) = &user.sensing {
-                row += theta.inner(sensing) * (-level / w);
-            }
+            let row = self.excess(theta, user, level, *w, self.by_vectors(forms));
             let size: f64 = user.own.iter().map(|x| x.norm_sqr()).sum();
             most = most.max(n as f64 * size / (user.limit * w));
             // The scalar is the excess plus 1: near the best level the excess is about 0.
@@ -253,7 +265,7 @@ impl AtTransmit {
         }
         program.scalar_at_most(excess, most + 1.0);
         program.objective(excess);
-        program.set_settings(HermitianSettings { tolerance: 1e-9, ..HermitianSettings::default() });
+        program.set_settings(self.settings(1e-9));
         let solution = program.solve();
         if solution.status == Status::Infeasible {
             return Climb::Below(solution.dual.clone());
@@ -315,12 +327,10 @@ impl AtTransmit {
     fn ratio(&mut self, surface: usize, phases: &[f64]) -> f64 {
         self.load(phases);
         let noise = self.noise();
-        let form = |x: &[C], s: &Matrix| dot(x, &super::heard::image(s, x)).re.max(0.0);
         let x = &self.scratch;
         let each = self.forms[surface].users.iter().map(|user| {
-            let heard: f64 = user.others.iter().map(|f| dot(x, f).norm_sqr()).sum();
-            let sensing = user.sensing.as_ref().map_or(0.0, |s| form(x, s));
-            dot(x, &user.own).norm_sqr() / user.limit / (heard + sensing + noise)
+            let heard: f64 = user.disturbing.iter().map(|f| dot(x, f).norm_sqr()).sum();
+            dot(x, &user.own).norm_sqr() / user.limit / (heard + noise)
         });
         each.fold(f64::INFINITY, f64::min)
     }
@@ -428,101 +438,5 @@ impl Lift for AtTransmit {
         let least = self.forms[part].illumination;
         let dark = if least > 0.0 { 1.0 - (p / least).min(1.0) } else { 0.0 };
         Evaluation { objective: system.kappa[part] / information, violation: violation.max(dark) }
-    }
-}
-
-impl LevelSet for AtTransmit {
-    /// From 0 to what each user alone could have.
-    fn range(&mut self) -> Result<(f64, f64)> {
-        let noise = self.noise();
-        let each = self.forms.iter().flat_map(|f| &f.users).map(|user| {
-            let most: f64 = user.own.iter().map(|x| x.norm()).sum();
-            most * most / (user.limit * noise)
-        });
-        Ok((0.0, each.fold(f64::INFINITY, f64::min)))
-    }
-
-    fn at(&mut self, level: f64, out: &mut Design) -> Result<Reached> {
-        self.factors.clear();
-        self.principal.clear();
-        let mut relaxed = true;
-        for surface in 0..self.forms.len() {
-            let n = self.system.instance.elements;
-            if self.forms[surface].users.is_empty() {
-                self.keep(&Matrix::identity(n, n));
-                continue;
-            }
-            let (forms, last) = (&self.forms[surface], &self.last[surface]);
-            let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, last).1).collect();
-            let at = ("surface", vec![surface as f64]);
-            match self.ascend_one(surface, level, &disturbed) {
-                Climb::Found(reached, bound, theta) => {
-                    if bound <= level && level > 0.0 {
-                        return Ok(Reached::No(Certificate { kind: "dual", values: vec![at, ("bound", vec![bound])] }));
-                    }
-                    relaxed &= reached >= level;
-                    if reached >= level {
-                        self.last[surface] = theta.clone();
-                    }
-                    self.keep(&theta);
-                }
-                Climb::Below(multipliers) => {
-                    let values = vec![at, ("multipliers", multipliers)];
-                    return Ok(Reached::No(Certificate { kind: "infeasibility", values }));
-                }
-                Climb::Failed => return Ok(Reached::Unknown),
-            }
-        }
-        Ok(match self.sampled(out) >= level {
-            true => Reached::Yes,
-            false if relaxed => Reached::Relaxed,
-            false => Reached::Unknown,
-        })
-    }
-
-    fn ascend(&mut self, level: f64, out: &mut Design) -> Result<Option<Ascent>> {
-        let (mut next, mut bound) = (f64::INFINITY, f64::INFINITY);
-        self.factors.clear();
-        self.principal.clear();
-        for surface in 0..self.forms.len() {
-            if !self.forms[surface].users.is_empty() {
-                let (forms, theta) = (&self.forms[surface], &self.last[surface]);
-                let disturbed: Vec<f64> = forms.users.iter().map(|user| self.shares(user, theta).1).collect();
-                let Climb::Found(reached, over, best) = self.ascend_one(surface, level, &disturbed) else {
-                    return Ok(None);
-                };
-                (next, bound) = (next.min(reached), bound.min(over));
-                self.last[surface] = best;
-            }
-            let theta = self.last[surface].clone();
-            self.keep(&theta);
-        }
-        self.sampled(out);
-        let certificate = Certificate { kind: "dual", values: vec![("bound", vec![bound])] };
-        Ok(Some(Ascent { level: next, bound, certificate }))
-    }
-}
-
-impl AtTransmit {
-    /// Writes the best phases of a fixed number of candidates, IRS by IRS; the smallest ratio that they reach.
-    fn sampled(&mut self, out: &mut Design) -> f64 {
-        let mut least = f64::INFINITY;
-        for surface in 0..self.forms.len() {
-            let mut random = RandomStream::keyed(0, "level set", "", surface as u64, 0);
-            let range = self.system.phases(surface);
-            let mut best = (f64::NEG_INFINITY, out[range.clone()].to_vec());
-            for candidate in 0..=CANDIDATES {
-                let stream = if candidate == 0 { None } else { Some(&mut random) };
-                self.recover(surface, stream, out);
-                let phases = out[range.clone()].to_vec();
-                let ratio = self.ratio(surface, &phases);
-                if ratio > best.0 {
-                    best = (ratio, phases);
-                }
-            }
-            out[range].copy_from_slice(&best.1);
-            least = least.min(best.0);
-        }
-        least
     }
 }

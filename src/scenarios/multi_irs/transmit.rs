@@ -9,11 +9,12 @@ use super::instance::{Receiver, Target};
 use super::system::{C, System};
 use super::transmit_program::{TransmitProgram, Unsolved};
 use super::uplink::{LeastPower, least_power};
+use crate::conic::hermitian::Method;
 
 /// A relative gap above this asks for a second opinion.
 const CLOSED: f64 = 1e-4;
 
-/// What limits the transmit side.
+/// What limits the transmit side, and how its programs are solved.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Limits {
     /// The power budget in W.
@@ -22,6 +23,8 @@ pub(super) struct Limits {
     pub sinr: Vec<f64>,
     /// The least power toward each target in W; 0 for none.
     pub illumination: Vec<f64>,
+    /// Which solver takes the semidefinite programs.
+    pub conic: Method,
 }
 
 impl Limits {

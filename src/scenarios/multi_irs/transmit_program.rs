@@ -189,7 +189,11 @@ impl<'a> TransmitProgram<'a> {
         }
         let sign = if point { 1.0 } else { -1.0 };
         program.objective(ComplexExpression::from(level) * sign);
-        program.set_settings(HermitianSettings { tolerance: 1e-9, ..HermitianSettings::default() });
+        program.set_settings(HermitianSettings {
+            tolerance: 1e-9,
+            method: limits.conic,
+            ..HermitianSettings::default()
+        });
         let basis = span;
         let powers = powers.into_iter().map(|(p, _)| p).collect();
         Self {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,93 @@ pub fn answer(command: &mut Command) -> Answer {
         text
     });
     Answer { code: status.code(), out, err }
+}
+
+/// The small system of many tests: quick, and its limits bind.
+pub const SMALL: &str = r#"
+name = "small"
+
+[scenario]
+type = "monostatic"
+transmit = { horizontal = 4, vertical = 4 }
+receive = { horizontal = 3, vertical = 3 }
+users = 4
+crlb_azimuth_limit = "4 deg"
+crlb_elevation_limit = "4 deg"
+"#;
+
+/// A folder for configs and run folders.
+pub struct Bench(tempfile::TempDir);
+
+impl Bench {
+    /// An empty one.
+    pub fn empty() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// One with the config `e.toml`.
+    pub fn new(config: impl AsRef<[u8]>) -> Self {
+        let bench = Self::empty();
+        bench.write("e.toml", config);
+        bench
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A place in it.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// Writes a file in it.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).expect("written");
+        path
+    }
+
+    /// The names of what is in it.
+    pub fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder()).expect("readable");
+        let mut names: Vec<_> =
+            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Calls the program in it.
+    #[track_caller]
+    pub fn call(&self, arguments: &[&str]) -> Answer {
+        isacopt_in(self.folder(), arguments)
+    }
+
+    /// What a call that succeeds says.
+    #[track_caller]
+    pub fn done(&self, arguments: &[&str]) -> String {
+        self.call(arguments).text()
+    }
+
+    /// Runs a config into `out`.
+    #[track_caller]
+    pub fn run(&self, config: &str, out: &str, more: &[&str]) -> Answer {
+        self.write("e.toml", config);
+        self.call(&[&["run", "e.toml", "--out", out], more].concat())
+    }
+
+    /// The text of a run folder's results.
+    #[track_caller]
+    pub fn results(&self, out: &str) -> String {
+        std::fs::read_to_string(self.path(out).join("results.jsonl")).expect("results")
+    }
+
+    /// Its results.
+    #[track_caller]
+    pub fn records(&self, out: &str) -> Vec<Value> {
+        self.results(out).lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
 }
 
 /// A number of the program's JSON: infinite and undefined ones are texts.

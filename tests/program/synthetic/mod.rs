@@ -1,11 +1,14 @@
 //! Run folders made up for tests of reports: they look like a sum-rate study, and nothing in them was computed.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use isacopt::RandomStream;
 use isacopt::metric::Direction;
-use isacopt::results::{ObjectiveValue, RunRecord, Timing, write_trace};
+use isacopt::results::{ObjectiveValue, RunRecord, Timing};
 use isacopt::trace::{Record, Status};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// What to make up.
@@ -24,6 +27,8 @@ pub struct Made {
     pub sections: String,
     /// Whether the rates were simulated and the azimuth estimated.
     pub monte_carlo: bool,
+    /// Whether the iterations are there.
+    pub traces: bool,
     /// Which solver ends feasible in which cell and trial.
     pub feasible: fn(solver: usize, cell: usize, trial: u64) -> bool,
 }
@@ -47,6 +52,7 @@ impl Made {
             bounds: true,
             sections: String::new(),
             monte_carlo: false,
+            traces: true,
             feasible: |solver, cell, trial| !(solver == 4 && cell == 0) && (solver != 3 || trial != 7),
         }
     }
@@ -77,24 +83,23 @@ impl Made {
             ],
         });
         std::fs::write(folder.join("environment.json"), environment.to_string()).unwrap();
-        let (mut results, mut timings) = (String::new(), String::new());
+        let file = |name: &str| BufWriter::new(File::create(folder.join(name)).unwrap());
+        let (mut results, mut timings, mut traces) =
+            (file("results.jsonl"), file("timings.jsonl"), file("traces/1.jsonl"));
         for (cell, sweep) in self.sweeps.iter().enumerate() {
             for trial in 0..self.trials {
                 for solver in 0..self.solvers.len() {
                     let (record, trace) = self.run(cell, sweep, trial, solver);
                     let time_s = trace.last().map_or(self.solvers[solver].3, |r| r.time);
-                    results += &(serde_json::to_string(&record).unwrap() + "\n");
-                    timings +=
-                        &(serde_json::to_string(&Timing { run: record.run.clone(), time_s, ..Timing::default() })
-                            .unwrap()
-                            + "\n");
-                    let path = folder.join("traces").join(format!("{}.json", record.run));
-                    std::fs::write(path, write_trace(&trace)).unwrap();
+                    let timing = Timing { run: record.run.clone(), time_s, ..Timing::default() };
+                    line(&mut results, &record);
+                    line(&mut timings, &timing);
+                    if self.traces {
+                        line(&mut traces, &Iterations { run: &record.run, trace: &trace });
+                    }
                 }
             }
         }
-        std::fs::write(folder.join("results.jsonl"), results).unwrap();
-        std::fs::write(folder.join("timings.jsonl"), timings).unwrap();
     }
 
     fn run(&self, cell: usize, sweep: &Map<String, Value>, trial: u64, solver: usize) -> (RunRecord, Vec<Record>) {
@@ -174,12 +179,24 @@ impl Made {
             gap: bound.filter(|_| feasible).map(|b| (value - b).abs() / value),
             iterations,
             evaluations: 8 * iterations + 1,
-            metrics: metrics.as_object().unwrap().clone(),
+            metrics: serde_json::from_value(metrics).unwrap(),
             design: Some(json!({"communication_power": gains, "sensing_power": 0.5})),
             certificate: None,
         };
         (record, trace)
     }
+}
+
+/// A line of a file of traces.
+#[derive(Serialize)]
+struct Iterations<'a> {
+    run: &'a str,
+    trace: &'a [Record],
+}
+
+fn line(file: &mut BufWriter<File>, value: &impl Serialize) {
+    serde_json::to_writer(&mut *file, value).unwrap();
+    file.write_all(b"\n").unwrap();
 }
 
 /// The sweep map of a cell with one key.
