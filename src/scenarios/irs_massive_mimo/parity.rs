@@ -130,10 +130,10 @@ impl Parities {
         // A_ab, column by column.
         let product = |a: usize, b: usize| {
             let mut out = Mat::<Complex<f64>>::zeros(size(array, a), size(array, b));
-            for c in 0..4 {
+            for (c, row) in g.iter().enumerate() {
                 let (runs, theta) = (self.common(a, c), &parts[a ^ c]);
                 for j in 0..out.ncols() {
-                    let (out, g) = (out.col_as_slice_mut(j), g[c][b].col_as_slice(j));
+                    let (out, g) = (out.col_as_slice_mut(j), row[b].col_as_slice(j));
                     for Run { first, second, whole, length } in &runs {
                         let pairs = out[*first..first + length].iter_mut().zip(&g[*second..second + length]);
                         pairs.zip(&theta[*whole..whole + length]).for_each(|((o, g), t)| *o += t.conj() * g);
