@@ -112,7 +112,7 @@ fn bad_samples_are_told_by_file_place_and_what_is_allowed() {
         let mut bad = good.clone();
         change(&mut bad);
         write(folder.path(), "bad.json", &bad);
-        let message = isacopt_in(folder.path(), &["fit", "bad.json", "--out", "out.json"]).refusal();
+        let message = isacopt_in(folder.path(), ["fit", "bad.json", "--out", "out.json"]).refusal();
         assert_eq!(message.lines().count(), 1, "{message}");
         assert!(
             message.contains("bad.json") && words.iter().all(|word| message.contains(word)),
@@ -145,6 +145,6 @@ fn bad_samples_are_told_by_file_place_and_what_is_allowed() {
     refused(&|f| f["format"] = json!("isacopt-instance/1"), &["format", "isacopt-samples/1"]);
     refused(&|f| f["scenario"] = json!("monostatic"), &["scenario", "irs_massive_mimo"]);
     refused(&|f| f["scenario"] = json!("monostat"), &["scenario", "did you mean"]);
-    let missing = isacopt_in(folder.path(), &["fit", "none.json"]).refusal();
+    let missing = isacopt_in(folder.path(), ["fit", "none.json"]).refusal();
     assert!(missing.contains("none.json"), "{missing}");
 }

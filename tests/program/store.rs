@@ -195,9 +195,9 @@ fn folders_of_several_machines_join_and_conflicts_are_named() {
     let value = first["objective"]["value"].as_f64().expect("a number");
     let changed =
         |factor: f64| text.replacen(&format!("\"value\":{value},"), &format!("\"value\":{},", value * factor), 1);
-    bench.write("b/results.jsonl", &changed(1.0 + 3e-10));
+    bench.write("b/results.jsonl", changed(1.0 + 3e-10));
     bench.done(&["merge", "a", "b", "--out", "f"]);
-    bench.write("b/results.jsonl", &changed(1.0 + 3e-9));
+    bench.write("b/results.jsonl", changed(1.0 + 3e-9));
     let answer = bench.call(&["merge", "a", "b", "--out", "g"]);
     let run = first["run"].as_str().expect("an address");
     assert_eq!(answer.code, Some(1));
@@ -213,7 +213,7 @@ fn folders_of_several_machines_join_and_conflicts_are_named() {
         let entry = format!("\"communication_power\":[{power},");
         let changed = format!("\"communication_power\":[{},", power.as_f64().expect("a number") * factor);
         assert!(text.contains(&entry));
-        bench.write("b/results.jsonl", &text.replacen(&entry, &changed, 1));
+        bench.write("b/results.jsonl", text.replacen(&entry, &changed, 1));
         bench.call(&["merge", "a", "b", "--out", "g"])
     };
     let answer = other(1.0 + 1e-5);
@@ -244,7 +244,7 @@ fn any_run_is_replayed_to_the_bit() {
     // A number that is off by its last bit is found.
     let value = record["objective"]["value"].as_f64().expect("a number");
     let other = f64::from_bits(value.to_bits() + 1);
-    bench.write("whole/results.jsonl", &whole.replace(&format!("\"value\":{value},"), &format!("\"value\":{other},")));
+    bench.write("whole/results.jsonl", whole.replace(&format!("\"value\":{value},"), &format!("\"value\":{other},")));
     let answer = bench.call(&["replay", "whole", run]);
     assert_eq!(answer.code, Some(1));
     assert!(answer.err.contains("`objective.value`"), "{}", answer.err);

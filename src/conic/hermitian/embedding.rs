@@ -31,9 +31,6 @@ const CONFIRMED: f64 = 1e-6;
 /// A ray counts where it misses the rows by at most this, per unit by which the objective falls.
 const RAY: f64 = 1e-6;
 
-/// From this size of an embedded block on, faer's factorisation is faster than Clarabel's own.
-const LARGE: usize = 32;
-
 /// The entries of an embedded block's triangle.
 fn triangle(n: usize) -> usize {
     n * (2 * n + 1)
@@ -122,8 +119,7 @@ impl Embedded {
     }
 }
 
-fn translated(settings: &HermitianSettings, kernel: &Kernel, equilibrate: bool) -> DefaultSettings<f64> {
-    let largest = kernel.cones.iter().map(|c| 2 * c.n).max().unwrap_or(0);
+fn translated(settings: &HermitianSettings, equilibrate: bool) -> DefaultSettings<f64> {
     DefaultSettings {
         verbose: false,
         max_iter: settings.max_iterations,
@@ -131,7 +127,6 @@ fn translated(settings: &HermitianSettings, kernel: &Kernel, equilibrate: bool) 
         tol_gap_rel: settings.tolerance,
         tol_feas: settings.tolerance,
         max_threads: 1,
-        direct_solve_method: if largest >= LARGE { "faer" } else { "qdldl" }.into(),
         equilibrate_enable: equilibrate,
         presolve_enable: false,
         chordal_decomposition_enable: false,
@@ -165,7 +160,7 @@ fn attempt(
     let Embedded { a, b, cones } = embedded;
     let cost: Vec<f64> = kernel.right.iter().map(|b| -b).collect();
     let none = CscMatrix::zeros((m, m));
-    let settings = translated(&program.settings, kernel, equilibrate);
+    let settings = translated(&program.settings, equilibrate);
     // It refuses no well-formed data; were it to, that is no answer.
     let Ok(mut solver) = DefaultSolver::new(&none, &cost, a, b, cones, settings) else {
         return HermitianSolution::default();

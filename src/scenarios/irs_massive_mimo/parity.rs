@@ -144,9 +144,9 @@ impl Parities {
         };
         let all = [0, 1, 2, 3].map(|a| [0, 1, 2, 3].map(|b| product(a, b)));
         let mut sum = 0.0;
-        for a in 0..4 {
-            for b in a..4 {
-                let (one, other) = (&all[a][b], &all[b][a]);
+        for (a, row) in all.iter().enumerate() {
+            for (b, one) in row.iter().enumerate().skip(a) {
+                let other = &all[b][a];
                 let mut trace = Complex::<f64>::default();
                 for j in 0..one.ncols() {
                     for i in 0..one.nrows() {

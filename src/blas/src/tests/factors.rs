@@ -1,4 +1,5 @@
 //! Factors and spectra.
+#![allow(clippy::useless_conversion, reason = "one macro for both precisions")]
 
 use super::*;
 
