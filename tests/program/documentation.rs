@@ -149,8 +149,14 @@ fn versions_and_names_agree() {
     assert!(file("CITATION.cff").contains(&format!("\nversion: {version}\n")));
     // What the README links to is there.
     for link in readme.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-        let there = link.starts_with("http") || Path::new(env!("CARGO_MANIFEST_DIR")).join(link).exists();
+        let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+        let there = link.starts_with("http") || Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists();
         assert!(there, "{link}");
+        if there && !heading.is_empty() {
+            let words = heading.replace('-', " ");
+            let titles = file(path).to_lowercase();
+            assert!(titles.lines().any(|line| line.trim_start_matches('#').trim() == words), "{link}");
+        }
     }
     // The commands it lists are those of the program.
     let help = command::isacopt(["--help"]).text();
