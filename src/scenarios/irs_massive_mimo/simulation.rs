@@ -38,11 +38,21 @@ fn inner(a: &[Complex<f64>], b: &[Complex<f64>]) -> Complex<f64> {
     a.iter().zip(b).map(|(a, b)| a.conj() * b).sum()
 }
 
+/// Raw channels of more elements are not drawn: whole covariances and their roots would take gigabytes and minutes.
+const MOST_ELEMENTS: usize = 1024;
+
 impl RawChannels {
     /// # Errors
-    /// Where a covariance has no square root, or the received pilots no invertible one.
+    /// Where a covariance has no square root, the received pilots no invertible one, or the surface more than
+    /// [`MOST_ELEMENTS`].
     pub fn new(system: &System, phases: &[f64]) -> Result<Self> {
         let instance = &system.instance;
+        if phases.len() > MOST_ELEMENTS {
+            let found = phases.len();
+            return Err(Error::Numerical(format!(
+                "raw channels of {found} elements: at most {MOST_ELEMENTS} are drawn"
+            )));
+        }
         let moments = Moments::new(system);
         let (m, n, users) = (moments.los.nrows(), moments.los.ncols(), instance.users());
         let mut theta = vec![Complex::default(); n];
