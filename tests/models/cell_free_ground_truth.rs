@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::cell_free::{Pilots, design, instance};
+use crate::chance::bonferroni;
 use isacopt::runner::validation::validate;
 use isacopt::scenarios::cell_free::simulation::RawSystem;
 use isacopt::scenarios::cell_free::{CellFree, Instance, Sensing, System, echo};
@@ -20,22 +21,6 @@ fn values(model: &CellFree, design: &Design) -> MetricValues {
 
 fn index(model: &CellFree, id: &str) -> usize {
     model.metrics().iter().position(|m| m.id == id).unwrap()
-}
-
-/// `P(|Z| > z)` of a standard normal, for z above 2 (continued fraction of Laplace).
-fn two_sided_tail(z: f64) -> f64 {
-    let fraction = (1..=60).rev().fold(z, |below, k| z + f64::from(k) / below);
-    2.0 * (-0.5 * z * z).exp() / (std::f64::consts::TAU.sqrt() * fraction)
-}
-
-/// The |z| that the largest of n scores exceeds by luck with a chance of at most 1e-4, however they correlate.
-fn bonferroni(n: usize) -> f64 {
-    let (mut low, mut high) = (2.0, 10.0);
-    for _ in 0..60 {
-        let middle = 0.5 * (low + high);
-        if two_sided_tail(middle) * n as f64 > 1e-4 { low = middle } else { high = middle }
-    }
-    high
 }
 
 #[test]

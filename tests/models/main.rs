@@ -2,6 +2,7 @@
 //! binary: each further one would link all of isacopt again.
 
 mod cell_free;
+mod chance;
 mod monostatic;
 
 mod cell_free_allocation;
